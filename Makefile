@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# make [SAN=1] [WITH_BPF=0]; make test | test-unit | test-cli | test-live | bench | demo | install | clean
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
+PREFIX ?= /usr/local
+DESTDIR ?=
+B := build$(if $(SAN),/san)
+WITH_BPF ?= 1
+
+CFLAGS ?= -O2 -g
+CFLAGS += -std=gnu11 -Wall -Wextra -Wmissing-prototypes -Wno-unused-parameter -D_GNU_SOURCE -Iinclude -Iuser -I$(B)
+LIBS := -lZydis -lelf -lz
+DIRS := base target order trace read analyze render cmd
+ifeq ($(WITH_BPF),1)
+DIRS += capture
+LIBS := -lbpf $(LIBS)
+CFLAGS += -DWITH_BPF=1
+endif
+ifdef SAN
+CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+
+SRCS := $(foreach d,$(DIRS),$(wildcard user/$(d)/*.c))
+OBJS := $(SRCS:user/%.c=$(B)/%.o)
+LIBOBJS := $(filter-out $(B)/cmd/main.o,$(OBJS))
+TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+
+all: $(B)/gotrace
+
+$(B)/gotrace: $(B)/cmd/main.o $(B)/libgotrace.a
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libgotrace.a: $(LIBOBJS)
+	rm -f $@; ar rcs $@ $^
+
+$(B)/%.o: user/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/unit/%: tests/unit/%.c $(B)/libgotrace.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -Itests -o $@ $< $(B)/libgotrace.a $(LIBS) -lcmocka
+
+ifeq ($(WITH_BPF),1)
+$(B)/gotrace.bpf.o: bpf/gotrace.bpf.c $(wildcard bpf/*.h include/gotrace/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) -g -O2 -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Iinclude -Ibpf -c -o $@ $<
+	llvm-strip -g $@ 2>/dev/null || true
+
+$(B)/gotrace.skel.h: $(B)/gotrace.bpf.o
+	$(BPFTOOL) gen skeleton $< name gotrace_bpf > $@.tmp && mv $@.tmp $@
+
+$(patsubst user/%.c,$(B)/%.o,$(wildcard user/capture/*.c)): $(B)/gotrace.skel.h
+endif
+
+test-unit: $(TESTS)
+	@for t in $(TESTS); do $$t || exit 1; done
+
+install: $(B)/gotrace
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/gotrace
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: all test-unit install clean
+.SECONDARY:

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event.h - one event of a Go execution trace, as order emits it and as a reader gives it back.
+ *
+ * Plain data in the total order of the trace. Ids and meanings are those of the format (shared trace-format.md §5;
+ * internal/trace/tracev2/events.go, Go 1.26); the context (m, p, g) is that of the thread BEFORE the event.
+ */
+#ifndef GOTRACE_EVENT_H
+#define GOTRACE_EVENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum event_type {
+	EV_PROCS_CHANGE = 9, EV_PROC_START = 10, EV_PROC_STOP = 11, EV_PROC_STEAL = 12, EV_PROC_STATUS = 13,
+	EV_GO_CREATE = 14, EV_GO_CREATE_SYSCALL = 15, EV_GO_START = 16, EV_GO_DESTROY = 17,
+	EV_GO_DESTROY_SYSCALL = 18, EV_GO_STOP = 19, EV_GO_BLOCK = 20, EV_GO_UNBLOCK = 21,
+	EV_GO_SYSCALL_BEGIN = 22, EV_GO_SYSCALL_END = 23, EV_GO_SYSCALL_END_BLOCKED = 24, EV_GO_STATUS = 25,
+	EV_STW_BEGIN = 26, EV_STW_END = 27, EV_GC_ACTIVE = 28, EV_GC_BEGIN = 29, EV_GC_END = 30,
+	EV_GC_SWEEP_ACTIVE = 31, EV_GC_SWEEP_BEGIN = 32, EV_GC_SWEEP_END = 33, EV_GC_ASSIST_ACTIVE = 34,
+	EV_GC_ASSIST_BEGIN = 35, EV_GC_ASSIST_END = 36, EV_HEAP_ALLOC = 37, EV_HEAP_GOAL = 38, EV_GO_LABEL = 39,
+	EV_TASK_BEGIN = 40, EV_TASK_END = 41, EV_REGION_BEGIN = 42, EV_REGION_END = 43, EV_LOG = 44,
+	EV_GO_SWITCH = 45, EV_GO_SWITCH_DESTROY = 46, EV_GO_CREATE_BLOCKED = 47, EV_GO_STATUS_STACK = 48,
+	EV_CPU_SAMPLE = 200, /* not an event id of the format: a sample batch entry */
+};
+
+#define EVENT_NO_M UINT64_MAX
+#define EVENT_NO_P (-1)
+
+/* Bytes with a length; not owned. */
+struct str {
+	const char *s;
+	uint32_t n;
+};
+
+struct event {
+	uint64_t ts_ns;
+	uint64_t m;          /* kernel tid, EVENT_NO_M: no thread */
+	int64_t p;           /* P of the thread before the event, EVENT_NO_P none */
+	uint64_t g;          /* goroutine of the thread before the event, 0 none */
+	uint8_t type;        /* enum event_type */
+	bool is_repair;      /* inserted by order because a record was lost or late; not in the file */
+	uint8_t status;      /* of *_STATUS*: go: 1 runnable 2 running 3 syscall 4 waiting; proc: 1 running 2 idle 3 syscall 4 abandoned */
+	uint64_t id;         /* the goroutine, P, task the event names */
+	uint64_t seq;        /* counter of id (or of the current P) after the event, where the format has one */
+	uint64_t value;      /* GOMAXPROCS, bytes, parent task, swept bytes; of PROC_STEAL: thread stolen from; of GO_STATUS: thread */
+	uint64_t value2;     /* reclaimed bytes */
+	struct str name;     /* reason, STW kind, label, task/region name, log category */
+	struct str text;     /* log message */
+	uint32_t stack;      /* number of a stack (trace/stacks.h), 0 none */
+	uint32_t start_stack;/* of GO_CREATE*: the start function; of GO_STATUS_STACK: the goroutine's own stack is `stack` */
+};
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base.h - memory, vectors, bytes, a small hash map, messages: what every layer needs and no layer owns.
+ *
+ * Allocation never fails: out of memory ends the program with a sentence. Functions that can fail otherwise
+ * return 0 or -errno and leave their results untouched on failure.
+ */
+#ifndef BASE_H
+#define BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define CLEANUP(f) __attribute__((cleanup(f)))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+void *xmalloc(size_t n);
+void *xcalloc(size_t n, size_t size);
+void *xrealloc(void *p, size_t n);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
+void *xmemdup(const void *p, size_t n);
+
+void freep(void *p);   /* for CLEANUP: free(*(void **)p) */
+void closep(int *fd);  /* for CLEANUP: close(*fd) unless negative */
+
+/*
+ * Vectors: VEC(struct site) v = {0}; *vec_push(&v) = s; for (size_t i = 0; i < v.n; i++) v.v[i]...; vec_free(&v).
+ * The zero vector is empty. Pointers into it die at the next push.
+ */
+#define VEC(type) struct { type *v; size_t n, cap; }
+#define vec_reserve(p, want) \
+	((p)->v = vec_grow((p)->v, &(p)->cap, (want), sizeof(*(p)->v)))
+#define vec_push(p) (vec_reserve((p), (p)->n + 1), &(p)->v[(p)->n++])
+#define vec_free(p) (freep(&(p)->v), (p)->v = NULL, (p)->n = (p)->cap = 0)
+void *vec_grow(void *v, size_t *cap, size_t want, size_t size);
+
+/* Bytes that grow. The zero buf is empty. */
+struct buf {
+	uint8_t *v;
+	size_t n, cap;
+};
+void buf_reserve(struct buf *b, size_t more);
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_byte(struct buf *b, uint8_t c);
+void buf_varint(struct buf *b, uint64_t x);  /* unsigned LEB128 */
+void buf_u32(struct buf *b, uint32_t x);     /* little endian */
+void buf_u64(struct buf *b, uint64_t x);
+void buf_str(struct buf *b, const char *s);  /* without its NUL */
+void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
+void buf_free(struct buf *b);
+
+/*
+ * Bytes from outside. Cannot run past its end: a read that would sets `bad`, returns zero and stays put; check
+ * `bad` once at the end of a piece.
+ */
+struct cursor {
+	const uint8_t *p, *end;
+	bool bad;
+};
+struct cursor cursor_of(const void *p, size_t n);
+size_t cursor_left(const struct cursor *c);
+uint8_t cursor_u8(struct cursor *c);
+uint16_t cursor_u16(struct cursor *c);
+uint32_t cursor_u32(struct cursor *c);
+uint64_t cursor_u64(struct cursor *c);
+uint64_t cursor_varint(struct cursor *c);    /* 1..10 bytes */
+const uint8_t *cursor_bytes(struct cursor *c, size_t n); /* NULL and bad if not there */
+
+/* From uint64_t to uint64_t. Key 0 is a key like any other. The zero map is empty. */
+struct map64 {
+	struct map64_slot { uint64_t key, value; uint8_t used; } *slots;
+	size_t n, cap, tombs;
+};
+uint64_t *map64_get(const struct map64 *m, uint64_t key);        /* NULL: not there. Dies at the next at/del */
+uint64_t *map64_at(struct map64 *m, uint64_t key);               /* created with value 0 */
+bool map64_del(struct map64 *m, uint64_t key);
+bool map64_next(const struct map64 *m, size_t *pos, uint64_t *key, uint64_t *value); /* *pos from 0 */
+void map64_free(struct map64 *m);
+
+uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
+uint64_t hash_u64(uint64_t x);
+
+/*
+ * A sentence for the user, kept by the layer that knows it, printed once by cmd/. why_set returns err so that
+ * `return why_set(why, -ENOENT, "...")` is one line; why may be NULL.
+ */
+struct why {
+	char text[1024];
+};
+int why_set(struct why *why, int err, const char *fmt, ...) PRINTF(3, 4);
+
+/* stderr. Level 0 errors and warnings only, 1 progress (-v), 2 debugging (-vv). */
+extern int log_level;
+void log_warn(const char *fmt, ...) PRINTF(1, 2);
+void log_info(const char *fmt, ...) PRINTF(1, 2);
+void log_debug(const char *fmt, ...) PRINTF(1, 2);
+
+uint64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+/* Whole file, at most max bytes: -EFBIG when larger. Also for /proc files of unknown size. NUL-terminated beyond n. */
+int read_file(const char *path, size_t max, struct buf *out);
+/* All n bytes or -errno. */
+int write_all(int fd, const void *p, size_t n);
+
+#endif

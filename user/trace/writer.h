@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * writer.h - bytes of a Go execution trace: header, generations, batches, string and stack tables.
+ *
+ * Writes what it is told; that the events obey the reader's model is order's business. A generation is kept in memory
+ * and written at its end in the crash-safe order (frequency, strings, stacks, batches): a kill -9 costs the open one.
+ * Units of time in the file: WRITER_TICK_NS (an integer of ns: exact for every reader).
+ *
+ *	w = writer_new(fd, 1.22 or 1.23 header, stacks);
+ *	writer_begin_generation(w, ts);  status events..., events...
+ *	writer_end_generation(w);        0 or -errno of the output (ENOSPC, EPIPE); the writer is then dead, calls return it
+ *	writer_free(w);
+ */
+#ifndef TRACE_WRITER_H
+#define TRACE_WRITER_H
+
+#include "gotrace/event.h"
+#include "trace/stacks.h"
+
+struct writer;
+
+/* minor: 22 or 23. stacks is not owned. fd is not closed. */
+struct writer *writer_new(int fd, int minor, struct stacks *stacks);
+void writer_free(struct writer *w);
+
+void writer_begin_generation(struct writer *w, uint64_t ts_ns);
+/* Stamps must be strictly increasing in ticks over the whole trace (order does it); asserts it. */
+void writer_event(struct writer *w, const struct event *ev);
+/* Extra data (design.md: "What Go's format cannot hold"): packed into strings that nothing refers to. Any length. */
+void writer_extra(struct writer *w, const void *data, size_t n);
+int writer_end_generation(struct writer *w);
+
+/* Bytes held for the open generation; bytes written so far. */
+size_t writer_pending(const struct writer *w);
+uint64_t writer_written(const struct writer *w);
+
+#define WRITER_TICK_NS 16
+
+#endif
