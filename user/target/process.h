@@ -8,6 +8,8 @@
 #ifndef TARGET_PROCESS_H
 #define TARGET_PROCESS_H
 
+#include <sys/types.h>
+
 #include "base/base.h"
 #include "target/image.h"
 
@@ -31,7 +33,7 @@ struct process {
  */
 int process_open(int pid, struct process **ret, struct why *why);
 void process_close(struct process *p);
-/* Computes bias from /proc/PID/maps: the mapping of exe's inode that holds im->first_vaddr. */
+/* Computes bias from /proc/PID/maps: the mapping of exe's inode that holds im->first_vaddr; else from the auxv's entry. */
 int process_locate(struct process *p, const struct image *im, struct why *why);
 bool process_alive(const struct process *p);   /* false for a zombie leader too */
 /* Still running the executable that was opened? (false after exec) */
