@@ -45,7 +45,7 @@ $(B)/unit/%: tests/unit/%.c $(B)/libgotrace.a
 ifeq ($(WITH_BPF),1)
 $(B)/gotrace.bpf.o: bpf/gotrace.bpf.c $(wildcard bpf/*.h include/gotrace/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Iinclude -Ibpf -c -o $@ $<
+	$(CLANG) -g -O2 -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -I/usr/include/$(shell uname -m)-linux-gnu -Iinclude -Ibpf -c -o $@ $<
 	llvm-strip -g $@ 2>/dev/null || true
 
 $(B)/gotrace.skel.h: $(B)/gotrace.bpf.o

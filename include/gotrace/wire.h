@@ -8,7 +8,6 @@
 
 #ifndef __bpf__
 #include <stdint.h>
-typedef uint64_t __u64_t;
 #define GT_U64 uint64_t
 #define GT_U32 uint32_t
 #define GT_U16 uint16_t
@@ -95,7 +94,7 @@ struct gt_offsets {
 		m_block_reason /* waitTraceBlockReason (u8), or waittraceev (u8) before 1.21 */, m_wait_skip,
 		m_syscalltick, m_ncgo;
 	GT_U16 p_id, p_status, p_m, p_syscalltick, p_gc_worker_mode, p_sched_tick;
-	GT_U16 sudog_c, sudog_elem, hchan_lock, poll_fd, poll_rg, poll_wg;
+	GT_U16 sudog_c, sudog_elem, hchan_lock, poll_fd, poll_rg, poll_wg, poll_self;
 	GT_U16 gc_percent, gc_memory_limit /* 0xffff: none */, gc_percent_heap_goal, gc_heap_goal /* 1.18, else 0xffff */,
 		gc_sweep_dist_min_trigger, gc_triggered, gc_heap_live, gc_heap_marked, gc_mapped_ready, gc_heap_free,
 		gc_total_alloc, gc_total_free;
@@ -114,12 +113,13 @@ enum gt_kind {
 	GT_K_EXEC = 66,       /* struct gt_short */
 	GT_K_SYS_ENTER = 67,  /* from the raw_syscalls tracepoint: struct gt_full */
 	GT_K_SYS_EXIT = 68,
+	GT_K_LOSS = 69,       /* struct gt_full: arg records lost since object (ns) */
 };
 
 enum gt_flag {
 	GT_F_GOID = 1 << 0,       /* gt_full.goid is set */
 	GT_F_NO_STACK = 1 << 1,   /* a stack was wanted and could not be read */
-	GT_F_SYNC_POINT = 1 << 2,
+	GT_F_CORO_EXIT = 1 << 4,
 	GT_F_BAD_READ = 1 << 3,   /* some field could not be read; what is zero is not known */
 };
 
@@ -155,12 +155,24 @@ struct gt_text {
 	char text[GT_TEXT_MAX];
 };
 
-struct gt_stack_rec {
-	struct gt_short head; /* gp: unused; skip: unused */
+struct gt_stack_head {
+	struct gt_short head; /* gp: unused */
 	GT_U64 hash;
 	GT_U32 n;
 	GT_U32 flags;         /* enum stack_flag */
-	GT_U64 pcs[];         /* n of them in a record sized for 16, 48 or 128 */
+};
+/* Sent as gt_stack_head and n pcs. */
+struct gt_stack_rec {
+	struct gt_stack_head h;
+	GT_U64 pcs[GT_MAX_FRAMES];
+};
+
+/* Counted in memory that both sides see, since what is counted did not fit into the ring. */
+struct gt_stats {
+	GT_U64 lost;            /* records that found the ring full */
+	GT_U64 lost_since_ns;   /* first of those not yet reported */
+	GT_U64 lost_unreported;
+	GT_U64 no_scratch;      /* hits without scratch space: recorded without stack */
 };
 
 #endif

@@ -1,0 +1,880 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * gotrace.bpf.c - the probes. Each states one fact about the Go scheduler and leaves its meaning to user space.
+ *
+ * on_probe runs at every site of the plan; the attach cookie says which kind of site it is (gotrace/wire.h). A
+ * handler is: read, fill, emit. What a read costs decides what is read: about 55 ns each, whatever its size up to a
+ * page (capture-measurements.md), so structures are read in one block and the hot records (start, unblock, destroy)
+ * name the goroutine by the address of its g, which costs nothing; user space knows the goid of each g from the
+ * records that made it. Only while that knowledge is not yet, or no longer, complete (read_goid) is goid read too.
+ *
+ * uprobe programs can be preempted and can sleep, so nothing is built in per-CPU memory: scratch space is per thread.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#define __bpf__ 1
+#include "gotrace/wire.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* ------------------------------------------------------------------------------- what user space sets */
+
+const volatile struct gt_offsets off = {};
+const volatile __u32 target_tgid;       /* 0: do not compare (another pid namespace) */
+const volatile __u64 gc_worker_pc;      /* g.startpc of GC workers, runtime address */
+const volatile __s32 tls_g;             /* g is at fs:tls_g */
+const volatile bool want_stacks = true;
+const volatile bool want_objects = true;
+const volatile __u64 text_lo, text_hi;  /* Go code of the target */
+
+/* One line each: written rarely, read at every hit. */
+bool armed SEC(".data.armed");          /* nothing is recorded before every site is armed, nor after the first detach */
+bool read_goid SEC(".data.armed");      /* see above; set by a loss for good */
+
+struct gt_stats stats SEC(".data.stats") = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 64 << 20);
+} ring SEC(".maps");
+
+/*
+ * Stacks already sent, by hash. Two stacks that share a place are sent again and again, which costs bytes but is
+ * right: user space knows each by its 64-bit hash. A collision of the whole hash would show a wrong stack; with a
+ * million different stacks its chance is 3e-8.
+ */
+#define SENT_SLOTS 65536
+__u64 sent[SENT_SLOTS];
+
+#define G_BLOCK 384     /* of a g: all fields of gt_offsets up to labels */
+#define M_BLOCK 832     /* of an m, from curg to waitTraceBlockReason */
+#define STACK_BLOCK 1024
+
+struct scratch {
+	__u64 g_of_m, m;        /* r14 seen on this thread and its m: constant while that g is on the thread */
+	__u8 coro_exit;         /* a gdestroy that is half of a coroutine switch comes next */
+	__u8 g[G_BLOCK];
+	__u8 m_block[M_BLOCK];
+	__u8 block[STACK_BLOCK];
+	struct gt_stack_head stack; /* and its pcs, as one struct gt_stack_rec */
+	__u64 pcs[GT_MAX_FRAMES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct scratch);
+} scratches SEC(".maps");
+
+static __always_inline struct scratch *scratch_at(void)
+{
+	struct scratch *s = bpf_task_storage_get(&scratches, bpf_get_current_task_btf(), 0,
+						 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!s)
+		__sync_fetch_and_add(&stats.no_scratch, 1);
+	return s;
+}
+
+/* The registers that sites speak through, copied: the compiler must not pick between fields of the context itself. */
+struct regs {
+	__u64 ax, bx, cx, di, si, r14, bp, sp;
+};
+
+#define REG(ctx, r) (*(const volatile unsigned long *)&(ctx)->r)
+
+static __always_inline struct regs regs_of(const struct gt_regs *ctx)
+{
+	struct regs r = {
+		.ax = REG(ctx, ax),
+		.bx = REG(ctx, bx),
+		.cx = REG(ctx, cx),
+		.di = REG(ctx, di),
+		.si = REG(ctx, si),
+		.r14 = REG(ctx, r14),
+		.bp = REG(ctx, bp),
+		.sp = REG(ctx, sp),
+	};
+
+	return r;
+}
+
+/* ------------------------------------------------------------------------------- reading the target */
+
+/* sleepable programs also read pages that are not present; the others cannot fault and fail there */
+static __always_inline long read_user(void *dst, __u32 n, __u64 addr, bool sleepable)
+{
+	return sleepable ? bpf_copy_from_user(dst, n, (void *)addr)
+			 : bpf_probe_read_user(dst, n, (void *)addr);
+}
+
+#define FIELD(base, offset, type) (*(type *)((base) + (offset)))
+#define G(s, field, type) FIELD((s)->g, off.field, type)
+#define M(s, field, type) FIELD((s)->m_block, off.field - off.m_curg, type)
+
+static __always_inline bool read_g(struct scratch *s, __u64 gp, bool sleepable)
+{
+	return gp && !read_user(s->g, G_BLOCK - 16, gp, sleepable);
+}
+
+static __always_inline __u64 read_u64(__u64 addr)
+{
+	__u64 x = 0;
+
+	bpf_copy_from_user(&x, sizeof(x), (void *)addr);
+	return x;
+}
+
+static __always_inline __u32 read_u32(__u64 addr)
+{
+	__u32 x = 0;
+
+	bpf_copy_from_user(&x, sizeof(x), (void *)addr);
+	return x;
+}
+
+/* The m of the thread that runs gp (r14). */
+static __always_inline __u64 m_of(struct scratch *s, __u64 gp)
+{
+	if (s->g_of_m != gp) {
+		s->m = read_u64(gp + off.g_m);
+		s->g_of_m = gp;
+	}
+	return s->m;
+}
+
+/* m's fields from curg on. */
+static __always_inline bool read_m(struct scratch *s, __u64 m)
+{
+	__u32 n = off.m_block_reason + 8 - off.m_curg;
+
+	if (n > M_BLOCK) /* impossible; the verifier wants to see it */
+		return false;
+	return m && !bpf_copy_from_user(s->m_block, n, (void *)(m + off.m_curg));
+}
+
+/* m.curg and m.p, which lie close together in all versions. */
+static __always_inline bool read_m_head(struct scratch *s, __u64 m)
+{
+	__u32 n = off.m_p + 8 - off.m_curg;
+
+	if (n > 64) /* impossible; the verifier wants to see it */
+		return false;
+	return m && !bpf_copy_from_user(s->m_block, n, (void *)(m + off.m_curg));
+}
+
+/* ------------------------------------------------------------------------------- emitting */
+
+static __always_inline void count_loss(__u64 ts_ns)
+{
+	if (!__sync_fetch_and_add(&stats.lost_unreported, 1))
+		stats.lost_since_ns = ts_ns;
+	__sync_fetch_and_add(&stats.lost, 1);
+	read_goid = true;
+}
+
+/* The loss stands in the stream where the ring had room again. */
+static __noinline int report_loss(__u64 ts_ns)
+{
+	struct gt_full r = {};
+
+	r.head.ts_ns = ts_ns;
+	r.head.kind = GT_K_LOSS;
+	r.object = stats.lost_since_ns;
+	r.arg = __sync_lock_test_and_set(&stats.lost_unreported, 0);
+	if (r.arg && bpf_ringbuf_output(&ring, &r, sizeof(r), BPF_RB_NO_WAKEUP)) {
+		__sync_fetch_and_add(&stats.lost_unreported, r.arg);
+		return -1;
+	}
+	return 0;
+}
+
+static __always_inline bool emit(void *rec, __u32 size, __u64 ts_ns)
+{
+	if (stats.lost_unreported && report_loss(ts_ns)) {
+		count_loss(ts_ns);
+		return false;
+	}
+	if (bpf_ringbuf_output(&ring, rec, size, BPF_RB_NO_WAKEUP)) {
+		count_loss(ts_ns);
+		return false;
+	}
+	return true;
+}
+
+static __always_inline void fill_head(struct gt_short *h, __u8 kind, __u64 gp)
+{
+	h->gp = gp;
+	h->tid = (__u32)bpf_get_current_pid_tgid();
+	h->kind = kind;
+}
+
+/* The stamp is taken last, so that no record is younger than its place in the ring (record.h). */
+static __always_inline int emit_short(struct gt_short *h)
+{
+	h->ts_ns = bpf_ktime_get_ns();
+	emit(h, sizeof(*h), h->ts_ns);
+	return 0;
+}
+
+static __always_inline int emit_full(struct gt_full *r)
+{
+	r->head.ts_ns = bpf_ktime_get_ns();
+	emit(r, sizeof(*r), r->head.ts_ns);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- stacks */
+
+/*
+ * A walk up the frame pointers of one stack. pcs that are known without reading (the saved pc of a parked
+ * goroutine) are added first with walk_add.
+ */
+struct walk {
+	__u64 fp, lo, hi;
+	__u64 anchor;   /* forget everything before this return address; 0: keep all */
+	__u64 hash;
+	__u32 n;
+	__u32 flags;
+};
+
+static __always_inline void walk_add(struct scratch *s, struct walk *w, __u64 pc)
+{
+	__u32 n = w->n;
+
+	if (n >= GT_MAX_FRAMES) {
+		w->flags |= 2; /* STACK_F_TRUNCATED */
+		return;
+	}
+	s->pcs[n & (GT_MAX_FRAMES - 1)] = pc;
+	w->hash = (w->hash ^ pc) * 0x9e3779b97f4a7c15ull;
+	w->hash ^= w->hash >> 32;
+	w->n = n + 1;
+}
+
+/*
+ * Frames are read in blocks: most stacks need one or two reads whatever their depth. Ends at a zero frame pointer (the
+ * goroutine's first frame), outside of the stack (a cgo callback's C frames), or when frames stop ascending.
+ */
+static __always_inline int walk_frames(struct scratch *s, struct walk *w, bool sleepable)
+{
+	__u64 fp = w->fp, base = 0, len = 0;
+
+	for (int i = 0; i < GT_MAX_FRAMES; i++) {
+		if (fp < w->lo || fp + 16 > w->hi || fp & 7)
+			break;
+		__u64 at = fp - base;
+
+		if (at + 16 > len) {
+			len = w->hi - fp;
+			if (len > STACK_BLOCK)
+				len = STACK_BLOCK;
+			if (read_user(s->block, len, fp, sleepable)) {
+				w->flags |= 2;
+				break;
+			}
+			base = fp;
+			at = 0;
+		}
+		if (at > STACK_BLOCK - 16) /* impossible; the verifier wants to see it */
+			break;
+		__u64 next = *(__u64 *)(s->block + at);
+		__u64 ret = *(__u64 *)(s->block + at + 8);
+
+		if (!ret)
+			break;
+		if (w->anchor && ret == w->anchor)
+			w->n = 0, w->hash = 0, w->anchor = 0;
+		walk_add(s, w, ret);
+		if (next <= fp)
+			break;
+		fp = next;
+	}
+	return 0;
+}
+
+/* Global functions: the verifier looks at each once, not once for every way that leads to it. */
+__noinline int walk_up(struct scratch *s, struct walk *w)
+{
+	return s && w ? walk_frames(s, w, true) : 0;
+}
+
+__noinline int walk_up_atomic(struct scratch *s, struct walk *w)
+{
+	return s && w ? walk_frames(s, w, false) : 0;
+}
+
+/* Sends the frames unless they were sent before; returns the hash that names the stack, 0 if there is none. */
+static __always_inline __u64 walk_emit(struct scratch *s, struct walk *w)
+{
+	__u32 n = w->n;
+	__u64 hash = w->hash ^ (__u64)w->flags << 56;
+
+	if (!n)
+		return 0;
+	if (!hash)
+		hash = 1;
+	if (sent[hash & (SENT_SLOTS - 1)] == hash)
+		return hash;
+	if (n > GT_MAX_FRAMES) /* impossible; the verifier wants to see it */
+		n = GT_MAX_FRAMES;
+	fill_head(&s->stack.head, GT_K_STACK, 0);
+	s->stack.head.ts_ns = bpf_ktime_get_ns();
+	s->stack.hash = hash;
+	s->stack.n = n;
+	s->stack.flags = w->flags;
+	if (!emit(&s->stack, sizeof(s->stack) + n * 8, s->stack.head.ts_ns))
+		return 0;
+	sent[hash & (SENT_SLOTS - 1)] = hash;
+	return hash;
+}
+
+/* The stack of the goroutine in s->g, which left its stack through gp.sched (mcall, systemstack). */
+static __noinline __u64 stack_of_sched(struct scratch *s)
+{
+	struct walk w = {};
+
+	if (!s || !want_stacks)
+		return 0;
+	w.fp = G(s, g_sched_bp, __u64);
+	w.lo = G(s, g_stack_lo, __u64);
+	w.hi = G(s, g_stack_hi, __u64);
+	walk_add(s, &w, G(s, g_sched_pc, __u64));
+	/* runtime/tracestack.go: at a stack check the caller's return address is on top of the stack (Go 1.25+) */
+	if (off.g_sync_safe_point && G(s, g_sync_safe_point, __u8))
+		walk_add(s, &w, read_u64(G(s, g_sched_sp, __u64)));
+	walk_up(s, &w);
+	return walk_emit(s, &w);
+}
+
+/* The stack of the goroutine in s->g from a known pc and frame pointer. */
+static __noinline __u64 stack_from(struct scratch *s, __u64 pc, __u64 fp, __u64 anchor)
+{
+	struct walk w = {};
+
+	if (!s || !want_stacks)
+		return 0;
+	w.fp = fp;
+	w.lo = G(s, g_stack_lo, __u64);
+	w.hi = G(s, g_stack_hi, __u64);
+	w.anchor = anchor;
+	if (pc)
+		walk_add(s, &w, pc);
+	walk_up(s, &w);
+	return walk_emit(s, &w);
+}
+
+/* ------------------------------------------------------------------------------- what a thread does */
+
+/*
+ * The goroutine on whose behalf the thread acts at a site on the system stack: m.curg, its stack and P. Used for
+ * events that the current goroutine causes (it unblocks, creates, stops the world).
+ */
+static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	if (!s || !r || !read_m_head(s, m_of(s, regs->r14)))
+		return -1;
+	__u64 curg = M(s, m_curg, __u64);
+
+	r->pp = M(s, m_p, __u64);
+	if (!curg)
+		return 0;
+	r->creator = curg;
+	if (!want_stacks)
+		return 0;
+	if (!read_g(s, curg, true)) {
+		r->head.flags |= GT_F_NO_STACK;
+		return 0;
+	}
+	r->stack = curg == regs->r14 ? stack_from(s, read_u64(regs->sp), regs->bp, 0) : stack_of_sched(s);
+	return 0;
+}
+
+static __always_inline int emit_g(__u8 kind, __u64 gp, __u8 flags)
+{
+	struct gt_short h = {};
+
+	fill_head(&h, kind, gp);
+	h.flags = flags;
+	return emit_short(&h);
+}
+
+/* With more about it while the goids of all gs are not known to user space (see the head of the file). */
+static __always_inline int emit_hot(struct scratch *s, const struct regs *regs, __u8 kind, __u64 gp,
+				    __u8 flags)
+{
+	if (!read_goid)
+		return emit_g(kind, gp, flags);
+	struct gt_full r = {};
+
+	fill_head(&r.head, kind, gp);
+	r.goid = read_u64(gp + off.g_goid);
+	r.head.flags = flags | (r.goid ? GT_F_GOID : GT_F_BAD_READ);
+	if (s && read_m_head(s, m_of(s, regs->r14)))
+		r.pp = M(s, m_p, __u64);
+	return emit_full(&r);
+}
+
+/* runtime/sema.go: semaRoot{lock, treap}: sudog{g, next, prev, elem = the semaphore's address} */
+static __always_inline __u64 semaphore_of(__u64 root, __u64 gp)
+{
+	__u64 sudog[4] = {};
+
+	if (bpf_copy_from_user(sudog, sizeof(sudog), (void *)read_u64(root + 8)))
+		return 0;
+	bool is_only = !sudog[1] && !sudog[2];
+
+	return is_only || sudog[0] == gp ? sudog[3] : 0;
+}
+
+/* runtime/netpoll.go: the lock of a network wait is &pd.rg or &pd.wg; pd.self == pd tells which. */
+static __always_inline bool fd_of(struct scratch *s, __u64 lock, __u64 *fd)
+{
+	__u32 reads_first = off.poll_wg - off.poll_rg;
+	__u64 pd = lock - off.poll_wg;
+
+	if (bpf_copy_from_user(s->block, 336, (void *)pd))
+		return false;
+	if (reads_first > 8 || off.poll_self > 300 || off.poll_fd > 300)
+		return false; /* impossible; the verifier wants to see it */
+	if (FIELD(s->block, off.poll_self, __u64) == pd) {
+		*fd = FIELD(s->block, off.poll_fd, __u64);
+		return true;
+	}
+	if (FIELD(s->block, off.poll_self + 8, __u64) == pd + 8) {
+		*fd = FIELD(s->block, off.poll_fd + 8, __u64);
+		return true;
+	}
+	return false;
+}
+
+enum { REASON_NET = 2, REASON_SELECT = 3, REASON_COND = 4, REASON_SYNC = 5, REASON_SEND = 6, REASON_RECV = 7 };
+enum { WAIT_CHAN = 1, WAIT_SEMA = 2, WAIT_FD = 3, WAIT_ADDR = 4 };
+
+/* What the goroutine in s->g waits for, from m.waitlock (in s->m_block). */
+static __always_inline void add_object(struct scratch *s, struct gt_full *r)
+{
+	__u64 lock = M(s, m_waitlock, __u64);
+	__u8 reason = r->head.reason;
+
+	if (!want_objects || !lock)
+		return;
+	if (reason == REASON_SEND || reason == REASON_RECV) {
+		r->object = lock - off.hchan_lock;
+		r->wait_kind = WAIT_CHAN;
+	} else if (reason == REASON_SYNC) {
+		r->object = semaphore_of(lock, r->head.gp);
+		r->wait_kind = r->object ? WAIT_SEMA : 0;
+	} else if (reason == REASON_NET) {
+		if (fd_of(s, lock, &r->object))
+			r->wait_kind = WAIT_FD;
+	} else if (reason == REASON_COND) {
+		r->object = lock;
+		r->wait_kind = WAIT_ADDR;
+	}
+}
+
+/* ------------------------------------------------------------------------------- handlers */
+
+/* runtime/traceruntime.go numbers since 1.21; before, the v1 event number is put through by user space */
+static __always_inline int on_park(struct scratch *s, struct gt_full *r)
+{
+	if (!read_g(s, r->head.gp, true)) {
+		r->head.flags |= GT_F_BAD_READ | GT_F_NO_STACK;
+		return emit_full(r);
+	}
+	r->goid = G(s, g_goid, __u64);
+	r->head.flags |= GT_F_GOID;
+	r->wait_reason = G(s, g_waitreason, __u8);
+	if (read_m(s, G(s, g_m, __u64))) {
+		r->pp = M(s, m_p, __u64);
+		r->head.reason = M(s, m_block_reason, __u8);
+		r->head.skip = M(s, m_wait_skip, __u8);
+		add_object(s, r);
+	} else {
+		r->head.flags |= GT_F_BAD_READ;
+	}
+	r->stack = stack_of_sched(s);
+	return emit_full(r);
+}
+
+/* A goroutine that stops where it is (preempted, Gosched): its stack from gp.sched. */
+static __always_inline int on_stop(struct scratch *s, struct gt_full *r)
+{
+	if (!read_g(s, r->head.gp, true)) {
+		r->head.flags |= GT_F_BAD_READ | GT_F_NO_STACK;
+		return emit_full(r);
+	}
+	r->goid = G(s, g_goid, __u64);
+	r->head.flags |= GT_F_GOID;
+	r->stack = stack_of_sched(s);
+	return emit_full(r);
+}
+
+static __always_inline int on_unblock(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	if (read_goid) {
+		r->goid = read_u64(r->head.gp + off.g_goid);
+		r->head.flags |= r->goid ? GT_F_GOID : GT_F_BAD_READ;
+	}
+	add_curg(s, r, regs);
+	return emit_full(r);
+}
+
+/* A GC worker: the P says in which mode it is about to run (runtime/mgcpacer.go findRunnableGCWorker, proc.go). */
+static __always_inline int on_unblock_worker(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	if (read_u64(r->head.gp + off.g_startpc) == gc_worker_pc && read_m_head(s, m_of(s, regs->r14))) {
+		r->pp = M(s, m_p, __u64);
+		r->arg = r->pp ? read_u64(r->pp + off.p_gc_worker_mode) : 0;
+		r->head.reason = (__u8)r->arg;
+	}
+	return on_unblock(s, r, regs);
+}
+
+static __always_inline int on_create(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	if (!read_g(s, r->head.gp, true)) {
+		r->head.flags |= GT_F_BAD_READ;
+		return emit_full(r);
+	}
+	r->goid = G(s, g_goid, __u64);
+	r->head.flags |= GT_F_GOID;
+	r->arg = G(s, g_startpc, __u64);
+	add_curg(s, r, regs);
+	return emit_full(r);
+}
+
+static __always_inline int on_coro_switch(struct scratch *s, struct gt_full *r)
+{
+	r->head.gp -= off.g_sched_sp; /* gogo(&next.sched) */
+	r->goid = read_u64(r->head.gp + off.g_goid);
+	r->head.flags |= r->goid ? GT_F_GOID : GT_F_BAD_READ;
+	return emit_full(r);
+}
+
+/* pc and fp of the function that called into the syscall; anchor: walk from an inner frame up to it */
+static __always_inline int on_syscall_begin(struct scratch *s, struct gt_full *r, __u64 pc, __u64 fp,
+					    __u64 anchor)
+{
+	r->goid = G(s, g_goid, __u64);
+	r->head.flags |= GT_F_GOID;
+	r->stack = stack_from(s, pc, fp, anchor);
+	return emit_full(r);
+}
+
+static __always_inline int on_syscall_begin_cas(struct scratch *s, struct gt_full *r,
+						const struct regs *regs)
+{
+	__u64 pc = G(s, g_syscallpc, __u64);
+
+	if (off.g_syscallbp)
+		return on_syscall_begin(s, r, pc, G(s, g_syscallbp, __u64), 0);
+	/* before 1.23 nobody noted the frame: it is some frames up from here, after the return address syscallpc */
+	return on_syscall_begin(s, r, 0, regs->bp, pc);
+}
+
+/* aux = how far p.syscalltick moved since m noted it at the begin: 0 says that the P was never lost */
+static __always_inline int on_syscall_end(struct scratch *s, struct gt_full *r, __u32 own_ticks)
+{
+	if (!read_m(s, G(s, g_m, __u64))) {
+		r->head.flags |= GT_F_BAD_READ;
+		return emit_full(r);
+	}
+	r->pp = M(s, m_p, __u64);
+	if (r->pp)
+		r->aux = read_u32(r->pp + off.p_syscalltick) - own_ticks - M(s, m_syscalltick, __u32);
+	return emit_full(r);
+}
+
+static __always_inline int with_goid(struct scratch *s, struct gt_full *r)
+{
+	r->goid = G(s, g_goid, __u64);
+	r->head.flags |= GT_F_GOID;
+	return 0;
+}
+
+/* An event of the current goroutine with its stack: STW, GC, GOMAXPROCS. */
+static __always_inline int on_current(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	add_curg(s, r, regs);
+	r->head.gp = r->creator;
+	r->creator = 0;
+	if (r->head.gp && want_stacks && !(r->head.flags & GT_F_NO_STACK)) {
+		r->goid = G(s, g_goid, __u64);
+		r->head.flags |= GT_F_GOID;
+	}
+	return emit_full(r);
+}
+
+/* gcStart runs on the goroutine's own stack: the site is inside its frame. */
+static __always_inline int on_gc_begin(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	r->head.gp = regs->r14;
+	if (!read_g(s, r->head.gp, true))
+		return emit_full(r);
+	with_goid(s, r);
+	r->stack = stack_from(s, 0, regs->bp, 0);
+	return emit_full(r);
+}
+
+static __always_inline void read_text(struct gt_text *t, __u32 at, __u64 addr, __u64 n)
+{
+	if (n > GT_TEXT_MAX / 2)
+		n = GT_TEXT_MAX / 2;
+	at &= GT_TEXT_MAX / 2;
+	if (n && bpf_copy_from_user(t->text + at, n, (void *)addr))
+		t->full.head.flags |= GT_F_BAD_READ;
+}
+
+/*
+ * runtime/trace.user*(id, ..., string[, string]) in registers: task(id, parent, name), region(id, mode, name),
+ * log(id, category, message). A text of a log is at text + 512.
+ */
+static __noinline int on_user(struct scratch *s, const struct regs *regs, __u8 kind)
+{
+	if (!s)
+		return 0;
+	struct gt_text *t = bpf_ringbuf_reserve(&ring, sizeof(*t), 0);
+
+	if (!t) {
+		count_loss(bpf_ktime_get_ns());
+		return 0;
+	}
+	__builtin_memset(&t->full, 0, sizeof(t->full));
+	t->len = 0;
+	t->key_len = 0;
+	fill_head(&t->full.head, kind, regs->r14);
+	t->full.arg = regs->ax;
+	t->full.head.skip = 1;
+	if (kind == GT_P_TASK_CREATE || kind == GT_P_REGION) {
+		t->full.object = regs->bx;
+		t->len = regs->di > GT_TEXT_MAX / 2 ? GT_TEXT_MAX / 2 : regs->di;
+		read_text(t, 0, regs->cx, regs->di);
+	} else if (kind == GT_P_LOG) {
+		t->key_len = regs->cx > GT_TEXT_MAX / 2 ? GT_TEXT_MAX / 2 : regs->cx;
+		t->len = regs->si > GT_TEXT_MAX / 2 ? GT_TEXT_MAX / 2 : regs->si;
+		read_text(t, 0, regs->bx, regs->cx);
+		read_text(t, GT_TEXT_MAX / 2, regs->di, regs->si);
+	}
+	if (read_g(s, regs->r14, true)) {
+		with_goid(s, &t->full);
+		t->full.stack = stack_from(s, read_u64(regs->sp), regs->bp, 0);
+	}
+	t->full.head.ts_ns = bpf_ktime_get_ns();
+	bpf_ringbuf_submit(t, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline __u64 goroutine_of(struct scratch *s, const struct regs *regs, __u8 source)
+{
+	switch (source) {
+	case GT_G_RAX:
+		return regs->ax;
+	case GT_G_RBX:
+		return regs->bx;
+	case GT_G_R14:
+		return regs->r14;
+	case GT_G_CURG:
+		return s && read_m_head(s, m_of(s, regs->r14)) ? M(s, m_curg, __u64) : 0;
+	}
+	return 0;
+}
+
+static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie)
+{
+	__u8 kind = GT_COOKIE_PROBE(cookie), arg = GT_COOKIE_ARG(cookie);
+	__u8 source = GT_COOKIE_GSRC(cookie);
+
+	/* The hottest first, before any scratch space is looked up. */
+	if (kind == GT_P_START && !read_goid && source == GT_G_RAX)
+		return emit_g(kind, REG(ctx, ax), 0);
+
+	const struct regs copy = regs_of(ctx), *regs = &copy;
+	struct scratch *s = scratch_at();
+	__u64 gp = goroutine_of(s, regs, source);
+
+	if (kind == GT_P_START || kind == GT_P_SYSCALL_END_NO_P)
+		return emit_hot(s, regs, kind, gp, 0);
+	if (!s)
+		return emit_hot(s, regs, kind, gp, GT_F_NO_STACK | GT_F_BAD_READ);
+
+	struct gt_full r = {};
+
+	fill_head(&r.head, kind, gp);
+	switch (kind) {
+	case GT_P_PARK:
+		return on_park(s, &r);
+	case GT_P_READY:
+		r.head.skip = regs->bx > 127 ? 127 : regs->bx;
+		return on_unblock(s, &r, regs);
+	case GT_P_UNBLOCK:
+		return on_unblock(s, &r, regs);
+	case GT_P_UNBLOCK_WORKER:
+		return on_unblock_worker(s, &r, regs);
+	case GT_P_STOP:
+		r.head.reason = arg == GT_STOP_IN_BL ? 1 + (regs->bx & 1) : arg;
+		return on_stop(s, &r);
+	case GT_P_PREEMPT_PARK:
+		return on_stop(s, &r);
+	case GT_P_CREATE:
+		return on_create(s, &r, regs);
+	case GT_P_CREATE_BLOCKED:
+		return (__u32)regs->cx == 4 ? on_create(s, &r, regs) : 0;
+	case GT_P_DESTROY: {
+		__u8 flags = s->coro_exit ? GT_F_CORO_EXIT : 0;
+
+		s->coro_exit = 0;
+		return emit_hot(s, regs, kind, gp, flags);
+	}
+	case GT_P_CORO_EXIT:
+		s->coro_exit = 1;
+		return 0;
+	case GT_P_CORO_SWITCH:
+		return on_coro_switch(s, &r);
+	case GT_P_PROC_START:
+		r.pp = regs->ax;
+		r.head.gp = 0;
+		return emit_full(&r);
+	case GT_P_PROC_STOP:
+		if (read_m_head(s, m_of(s, regs->r14)))
+			r.pp = M(s, m_p, __u64);
+		return emit_full(&r);
+	case GT_P_PROCS_CHANGE:
+		r.arg = (__u32)regs->ax;
+		r.head.skip = 1;
+		return on_current(s, &r, regs);
+	case GT_P_STW_BEGIN:
+		r.head.reason = arg ? arg - 1 : (__u8)regs->ax;
+		r.head.skip = 2;
+		return on_current(s, &r, regs);
+	case GT_P_STW_END:
+		if (read_m_head(s, m_of(s, regs->r14))) {
+			r.pp = M(s, m_p, __u64);
+			r.head.gp = M(s, m_curg, __u64);
+		}
+		return emit_full(&r);
+	case GT_P_GC_BEGIN:
+		return on_gc_begin(s, &r, regs);
+	case GT_P_ASSIST_BEGIN:
+		r.head.skip = 1;
+		return on_stop(s, &r);
+	case GT_P_GC_END:
+	case GT_P_ASSIST_END:
+	case GT_P_NEEDM:
+	case GT_P_DROPM:
+		if (read_g(s, gp, true))
+			with_goid(s, &r);
+		return emit_full(&r);
+	case GT_P_TASK_CREATE:
+	case GT_P_TASK_END:
+	case GT_P_REGION:
+	case GT_P_LOG:
+		return on_user(s, regs, kind);
+	}
+
+	/* system calls: all need g */
+	if (!read_g(s, gp, true)) {
+		r.head.flags |= GT_F_BAD_READ | GT_F_NO_STACK;
+		return emit_full(&r);
+	}
+	switch (kind) {
+	case GT_P_SYSCALL_BEGIN:
+		r.head.skip = 1;
+		return on_syscall_begin(s, &r, regs->ax, regs->cx, 0);
+	case GT_P_SYSCALL_BEGIN_BLOCK:
+		r.head.skip = 1;
+		return on_syscall_begin(s, &r, read_u64(regs->sp), regs->bp, 0);
+	case GT_P_SYSCALL_BEGIN_CAS:
+		r.head.skip = 1;
+		return on_syscall_begin_cas(s, &r, regs);
+	case GT_P_SYSCALL_END:
+		with_goid(s, &r);
+		return on_syscall_end(s, &r, 0);
+	case GT_P_SYSCALL_END_CAS:
+		with_goid(s, &r);
+		return on_syscall_end(s, &r, 1);
+	}
+	return 0;
+}
+
+static __always_inline bool is_wanted(void)
+{
+	return armed && (!target_tgid || (__u32)(bpf_get_current_pid_tgid() >> 32) == target_tgid);
+}
+
+SEC("uprobe.s")
+int on_probe(struct gt_regs *ctx)
+{
+	if (!is_wanted())
+		return 0;
+	return on_event(ctx, bpf_get_attach_cookie(ctx));
+}
+
+/* The floor of any engine of this kind: what `make bench` compares with. */
+SEC("uprobe.s")
+int on_probe_empty(struct gt_regs *ctx)
+{
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------- the kernel's own events */
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	struct gt_short h = {};
+
+	if (!armed || (__u32)(bpf_get_current_pid_tgid() >> 32) != target_tgid)
+		return 0;
+	armed = false;
+	fill_head(&h, GT_K_EXEC, 0);
+	return emit_short(&h);
+}
+
+/*
+ * CPU samples. On the goroutine's stack: from the interrupted registers. On the system stack (scheduler, GC, C): the
+ * frames there, then the goroutine's from where it left its own stack.
+ */
+SEC("perf_event")
+int on_sample(struct gt_perf_context *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct gt_full r = {};
+	struct walk w = {};
+	__u64 gp = 0, curg = 0, m;
+
+	if (!is_wanted())
+		return 0;
+	__u64 fs = BPF_CORE_READ(task, thread.fsbase);
+	struct scratch *s = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!s || bpf_probe_read_user(&gp, 8, (void *)(fs + tls_g)) || !read_g(s, gp, false))
+		return 0;
+	fill_head(&r.head, GT_K_SAMPLE, gp);
+	r.goid = G(s, g_goid, __u64);
+	m = G(s, g_m, __u64);
+	bpf_probe_read_user(&r.pp, 8, (void *)(m + off.m_p));
+	w.fp = ctx->regs.bp;
+	w.lo = G(s, g_stack_lo, __u64);
+	w.hi = G(s, g_stack_hi, __u64);
+	w.flags = 1; /* STACK_F_LEAF_EXACT */
+	walk_add(s, &w, ctx->regs.ip);
+	walk_up_atomic(s, &w);
+	if (!r.goid && !bpf_probe_read_user(&curg, 8, (void *)(m + off.m_curg)) &&
+	    read_g(s, curg, false)) {
+		r.goid = G(s, g_goid, __u64);
+		w.fp = G(s, g_sched_bp, __u64);
+		w.lo = G(s, g_stack_lo, __u64);
+		w.hi = G(s, g_stack_hi, __u64);
+		walk_add(s, &w, G(s, g_sched_pc, __u64));
+		walk_up_atomic(s, &w);
+	}
+	r.head.flags = GT_F_GOID;
+	if (want_stacks)
+		r.stack = walk_emit(s, &w);
+	return emit_full(&r);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * resolve.h - ring records become records: addresses of gs and Ps become goids and P ids, hashes become stack
+ * numbers, the wait numbers of old runtimes become today's. After this nobody knows which engine spoke.
+ */
+#ifndef CAPTURE_RESOLVE_H
+#define CAPTURE_RESOLVE_H
+
+#include "capture/capture.h"
+
+struct resolve {
+	const struct process *process;
+	const struct plan *plan;
+	bool has_v1_reasons;        /* Go <= 1.20: g.m.waittraceev is an event number of trace v1 */
+	const uint8_t *wait_blocks; /* enum block_reason by g.waitreason */
+	struct map64 goids;         /* g -> goid */
+	struct map64 procs;         /* p -> id + 1 */
+	struct map64 stacks;        /* hash -> number */
+	uint32_t n_stacks;
+	struct capture_counts counts;
+};
+
+void resolve_free(struct resolve *r);
+/* One ring record of n bytes. 0, or -EBADMSG for one that is too short or of no known kind. */
+int resolve_record(struct resolve *r, const void *data, size_t n, const struct capture_sink *sink);
+
+/* The number of a stack that did not come through the ring. */
+uint32_t resolve_stack(struct resolve *r, const uint64_t *pcs, unsigned n, const struct capture_sink *sink);
+
+#endif
