@@ -326,37 +326,38 @@ ssize_t process_read(const struct process *p, uint64_t addr, void *buf, size_t n
 	return errno == ENOSYS || errno == EPERM ? read_proc_mem(p, addr, buf, n) : -errno;
 }
 
-static bool read_number(const struct process *p, uint64_t addr, size_t n, struct cursor *ret, uint8_t bytes[8])
+static bool read_whole(const struct process *p, uint64_t addr, void *buf, size_t n)
 {
-	*ret = cursor_of(bytes, n);
-	return process_read(p, addr, bytes, n) == (ssize_t)n;
+	return process_read(p, addr, buf, n) == (ssize_t)n;
 }
 
 bool process_u64(const struct process *p, uint64_t addr, uint64_t *ret)
 {
 	uint8_t bytes[8];
-	struct cursor c;
 
-	if (!read_number(p, addr, 8, &c, bytes))
+	if (!read_whole(p, addr, bytes, sizeof(bytes)))
 		return false;
+	struct cursor c = cursor_of(bytes, sizeof(bytes));
+
 	*ret = cursor_u64(&c);
 	return true;
 }
 
 bool process_u32(const struct process *p, uint64_t addr, uint32_t *ret)
 {
-	uint8_t bytes[8];
-	struct cursor c;
+	uint8_t bytes[4];
 
-	if (!read_number(p, addr, 4, &c, bytes))
+	if (!read_whole(p, addr, bytes, sizeof(bytes)))
 		return false;
+	struct cursor c = cursor_of(bytes, sizeof(bytes));
+
 	*ret = cursor_u32(&c);
 	return true;
 }
 
 bool process_u8(const struct process *p, uint64_t addr, uint8_t *ret)
 {
-	return process_read(p, addr, ret, 1) == 1;
+	return read_whole(p, addr, ret, 1);
 }
 
 /* One call for n pieces. Returns how many of them, from the first, were read whole. */
