@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * options.h - command line options as rows of a table; help and parsing follow from the rows.
+ *
+ * A row writes into a plain struct at `offset`: OPT_FLAG bool, OPT_STRING const char *, OPT_UINT unsigned,
+ * OPT_DURATION uint64_t ns ("10s", "500ms", "2m", "1h", bare number = seconds), OPT_SIZE uint64_t bytes ("64mb"),
+ * OPT_CHOICE unsigned: index in `choices` ("auto|multi|single").
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "base/base.h"
+
+enum option_type { OPT_FLAG, OPT_STRING, OPT_UINT, OPT_DURATION, OPT_SIZE, OPT_CHOICE };
+
+struct option_row {
+	const char *name;      /* "duration" for --duration */
+	char letter;           /* 'd' or 0 */
+	enum option_type type;
+	size_t offset;
+	const char *arg;       /* "SECONDS"; for a choice the choices */
+	const char *help;      /* NULL: not shown */
+};
+
+/*
+ * Parses until the first operand or "--". *first is the index of the first operand in argv.
+ * 0; -EINVAL with a sentence; -ECANCELED when --help was asked for.
+ */
+int options_parse(const struct option_row *rows, size_t n, void *values, int argc, char **argv,
+		  int *first, struct why *why);
+void options_help(const struct option_row *rows, size_t n);
+int duration_parse(const char *s, uint64_t *ns);
+int size_parse(const char *s, uint64_t *bytes);
+
+#endif
