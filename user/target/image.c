@@ -156,6 +156,23 @@ static void skip_padding(struct cursor *c, const uint8_t *start, uint64_t align)
 		cursor_bytes(c, min_u64(align - over, cursor_left(c)));
 }
 
+/* Reads the note at c; start is where padding is counted from. False: there is none. */
+static bool next_note(struct image *im, struct cursor *c, const uint8_t *start, uint64_t align)
+{
+	uint32_t name_size = cursor_u32(c), desc_size = cursor_u32(c);
+	uint32_t type = cursor_u32(c);
+	const uint8_t *name = cursor_bytes(c, name_size);
+
+	skip_padding(c, start, align);
+	const uint8_t *desc = cursor_bytes(c, desc_size);
+
+	skip_padding(c, start, align);
+	if (c->bad)
+		return false;
+	read_note(im, name, name_size, type, desc, desc_size);
+	return true;
+}
+
 static void read_notes(struct image *im, const struct program_header *h)
 {
 	const uint8_t *part = file_part(im, h);
@@ -165,18 +182,12 @@ static void read_notes(struct image *im, const struct program_header *h)
 		return;
 	struct cursor c = cursor_of(part, h->file_size);
 
-	while (cursor_left(&c) >= 12) {
-		uint32_t name_size = cursor_u32(&c), desc_size = cursor_u32(&c);
-		uint32_t type = cursor_u32(&c);
-		const uint8_t *name = cursor_bytes(&c, name_size);
-
-		skip_padding(&c, part, align);
-		const uint8_t *desc = cursor_bytes(&c, desc_size);
-
-		skip_padding(&c, part, align);
-		if (c.bad)
-			return;
-		read_note(im, name, name_size, type, desc, desc_size);
+	while (cursor_left(&c) >= 12 && next_note(im, &c, part, align))
+		;
+	/* Go's own linker puts the GNU note right behind the Go note, but not into PT_NOTE (seen in 1.26.8). */
+	if (!c.bad && im->build_id[0] && !im->gnu_build_id[0]) {
+		c.end = (uint8_t *)im->map + im->map_size;
+		next_note(im, &c, part, align);
 	}
 }
 

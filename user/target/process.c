@@ -363,7 +363,7 @@ bool process_u8(const struct process *p, uint64_t addr, uint8_t *ret)
 /* One call for n pieces. Returns how many of them, from the first, were read whole. */
 static size_t read_pieces(const struct process *p, struct process_piece *pieces, size_t n)
 {
-	struct iovec local[PIECES_PER_CALL], remote[PIECES_PER_CALL];
+	struct iovec local[PIECES_PER_CALL] = {0}, remote[PIECES_PER_CALL] = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		local[i] = (struct iovec){pieces[i].buf, pieces[i].len};
