@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gotrace: see what a Go program in production really does, without touching it. */
+#include "cmd/commands.h"
+#include "base/base.h"
+
+#include <stdio.h>
+
+static const struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} verbs[] = {
+#ifdef WITH_BPF
+	{"record", cmd_record, "record a running Go process, or start one, into a trace (also: gotrace -p PID)"},
+	{"check", cmd_check, "what this kernel and these privileges allow, and what is missing"},
+#endif
+	{"plan", cmd_plan, "where a process or binary would be probed"},
+	{"replay", cmd_replay, "make a trace of raw records (record --spool)"},
+	{"info", cmd_info, "what a trace file tells about its recording"},
+};
+
+static int help(FILE *f)
+{
+	fprintf(f, "usage: gotrace -p PID [-o trace.out] [-d 10s]\n"
+		   "       gotrace VERB [--help] ...\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		fprintf(f, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+	fprintf(f, "\nExit codes: 0 fine, 1 failed or misused, 2 target refused, 3 finished with loss.\n"
+		   "The trace opens with: go tool trace trace.out\n");
+	return f == stdout ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (!*name)
+		return help(stderr);
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
+		return help(stdout);
+	if (!strcmp(name, "--version") || !strcmp(name, "version"))
+		return printf("gotrace %s\n", GOTRACE_VERSION) < 0;
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].name, name))
+			return verbs[i].run(argc - 2, argv + 2);
+	if (name[0] == '-') /* gotrace -p PID is gotrace record -p PID */
+		return verbs[0].run(argc - 1, argv + 1);
+	fprintf(stderr, "gotrace: no verb '%s'; gotrace --help lists them\n", name);
+	return 1;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meta.h - the run's metadata, as "key=value" lines in the trace's extra data.
+ *
+ * Keys at the begin: gotrace, host, kernel, pid, command, exe, build_id, go_version, go_settings, offsets, sites,
+ * started (wall clock, RFC 3339), clock (CLOCK_MONOTONIC ns = CLOCK_REALTIME ns); at the end: duration_ns, lost,
+ * repairs, dropped, unread_stacks, bad_reads, traps, link. Coding: trace/extra.h.
+ */
+#ifndef CMD_META_H
+#define CMD_META_H
+
+#include "cmd/pipeline.h"
+#include "cmd/session.h"
+
+struct capture_counts;
+
+void meta_begin(struct pipeline *p, const struct session *target, char **command);
+void meta_end(struct pipeline *p, const struct capture_counts *cc, uint64_t duration_ns);
+
+#endif

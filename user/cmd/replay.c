@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* replay.c - gotrace replay: a trace from raw records. Needs neither root nor the target. */
+#include "base/output.h"
+#include "cmd/commands.h"
+#include "cmd/options.h"
+#include "cmd/pipeline.h"
+#include "cmd/session.h"
+#include "render/summary_text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FORMAT_AUTO, FORMAT_22, FORMAT_23 };
+
+struct replay_cmd {
+	const char *output;
+	unsigned format;
+	bool quiet;
+};
+
+static const struct option_row rows[] = {
+	{"output", 'o', OPT_STRING, offsetof(struct replay_cmd, output), "FILE", "the trace (trace.out); - is stdout"},
+	{"format", 0, OPT_CHOICE, offsetof(struct replay_cmd, format), "auto|1.22|1.23", "header of the trace"},
+	{"quiet", 'q', OPT_FLAG, offsetof(struct replay_cmd, quiet), NULL, "no summary"},
+};
+
+struct replay {
+	struct replay_cmd opt;
+	struct pipeline *pipeline;
+	struct pipeline_config config;
+	uint64_t lost;
+	int err;
+};
+
+/* A spool begins with its metadata; the Go version in it decides the header. */
+static void on_meta(void *ctx, const char *text, size_t n)
+{
+	struct replay *r = ctx;
+	struct why why;
+	int minor = 0;
+
+	if (!r->pipeline) {
+		const char *v = memmem(text, n, "go_version=go1.", 15);
+
+		minor = v && v + 15 < text + n ? atoi(v + 15) : 0;
+		r->config.minor = r->opt.format == FORMAT_22 ? 22 : r->opt.format == FORMAT_23 || minor >= 23 ? 23 : 22;
+		r->err = pipeline_open(&r->config, &r->pipeline, &why);
+	}
+	if (!r->err)
+		pipeline_meta(r->pipeline, text, n);
+}
+
+static void on_snapshot(void *ctx, const struct snapshot *s)
+{
+	struct replay *r = ctx;
+
+	if (r->pipeline)
+		pipeline_snapshot(r->pipeline, s);
+}
+
+static void on_stack(void *ctx, const struct stack_def *def)
+{
+	struct replay *r = ctx;
+
+	if (r->pipeline)
+		pipeline_stack(r->pipeline, def);
+}
+
+static void on_record(void *ctx, const struct record *rec)
+{
+	struct replay *r = ctx;
+
+	r->lost += rec->type == REC_LOSS ? rec->arg : 0;
+	if (r->pipeline)
+		pipeline_record(r->pipeline, rec);
+}
+
+static int tell(struct replay *r)
+{
+	const struct summary *s = pipeline_summary(r->pipeline);
+	struct summary_text_info info = {
+		.output = r->opt.output,
+		.bytes = pipeline_bytes(r->pipeline),
+		.duration_ns = s->last_ns - s->first_ns,
+		.lost = r->lost,
+		.counts = pipeline_counts(r->pipeline),
+	};
+
+	if (!r->opt.quiet)
+		summary_text(stderr, s, &info);
+	return r->lost ? EXIT_LOSS : EXIT_FINE;
+}
+
+static int run(struct replay *r, const char *path)
+{
+	struct spool_reader *spool;
+	struct why why = {""};
+	int err = spool_open(path, &spool, &why);
+
+	if (err)
+		return fail(err == -ENOEXEC ? -EINVAL : err, &why);
+	r->config.fd = output_open(r->opt.output, &why);
+	if (r->config.fd < 0) {
+		spool_close(spool);
+		return fail(r->config.fd, &why);
+	}
+	r->config.symbols = spool_symbols(spool);
+	r->config.wait_objects = true;
+	struct spool_sink sink = {on_meta, on_snapshot, on_stack, on_record, r};
+
+	err = spool_read(spool, &sink, &why);
+	int code = EXIT_FAILED;
+
+	if (r->pipeline) {
+		int write_err = pipeline_finish(r->pipeline);
+
+		if (write_err)
+			err = why_set(&why, write_err, "%s: %s", r->opt.output, strerror(-write_err));
+		code = err ? fail(-EIO, &why) : tell(r);
+	} else {
+		fprintf(stderr, "gotrace: %s has no records\n", path);
+	}
+	pipeline_close(r->pipeline);
+	spool_close(spool);
+	return code;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+	struct replay r = {.opt = {.output = "trace.out"}};
+	struct why why = {""};
+	int first, err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc, argv, &first, &why);
+
+	/* options may also stand after the spool's name */
+	const char *path = !err && first < argc ? argv[first] : NULL;
+	int rest = 0;
+
+	if (path)
+		err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc - first - 1, argv + first + 1, &rest, &why);
+	if (err == -ECANCELED) {
+		printf("usage: gotrace replay SPOOL [-o FILE]\n\n");
+		options_help(rows, ARRAY_SIZE(rows));
+		return 0;
+	}
+	if (!err && (!path || first + 1 + rest != argc))
+		err = why_set(&why, -EINVAL, "give one spool file");
+	if (err)
+		return misuse("replay", &why);
+	return run(&r, path);
+}
