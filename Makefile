@@ -16,12 +16,14 @@ ifeq ($(WITH_BPF),1)
 DIRS += capture
 LIBS := -lbpf $(LIBS)
 CFLAGS += -DWITH_BPF=1
+else
+WITHOUT := user/cmd/record.c user/cmd/check.c user/cmd/launch.c
 endif
 ifdef SAN
 CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
 
-SRCS := $(foreach d,$(DIRS),$(wildcard user/$(d)/*.c))
+SRCS := $(filter-out $(WITHOUT),$(foreach d,$(DIRS),$(wildcard user/$(d)/*.c)))
 OBJS := $(SRCS:user/%.c=$(B)/%.o)
 LIBOBJS := $(filter-out $(B)/cmd/main.o,$(OBJS))
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
