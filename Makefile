@@ -68,3 +68,13 @@ clean:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .PHONY: all test-unit install clean
 .SECONDARY:
+
+test:
+	tests/run
+test-cli:
+	tests/run cli
+test-live:
+	tests/run live
+matrix: $(B)/gotrace
+	scripts/matrix $(MATRIX)
+.PHONY: test test-cli test-live matrix

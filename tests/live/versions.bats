@@ -1,0 +1,28 @@
+# A subset of scripts/matrix: every kind of runtime that gotrace has a case for. The whole of it: make matrix.
+load ../helpers
+
+setup() {
+	need_live
+	local why
+	why=$(have_judges) || skip "$why"
+}
+
+# there VERSION: can its toolchain be had (module cache or proxy)?
+there() { GOTOOLCHAIN=go$1 timeout 120 go version >/dev/null 2>&1 || skip "Go $1 cannot be had (no network and not in the module cache)"; }
+
+traced() { # VERSION VARIANTS WORKLOADS
+	there "$1"
+	run -0 "$BATS_TEST_DIRNAME/../../scripts/matrix" -t 1 -v "$1" -k "$2" -w "$3"
+	echo "$output"
+}
+
+@test "Go 1.18 is traced (1.22 header)" { traced 1.18.10 default mix; }
+@test "Go 1.21 is traced (1.22 header)" { traced 1.21.13 default,stripped mix; }
+@test "Go 1.22 is traced" { traced 1.22.12 default,stripped mix; }
+@test "Go 1.23 is traced, also PIE with cgo" { traced 1.23.12 default,pie mix; }
+@test "Go 1.25 is traced" { traced 1.25.14 default mix; }
+@test "Go 1.27 is traced, also PIE with cgo" { traced 1.27.4 default,pie mix; }
+@test "this machine's Go is traced in every link mode" {
+	run -0 "$BATS_TEST_DIRNAME/../../scripts/matrix" -t 1 -v local -k default,stripped,pie,cgo -w mix,cgo
+	echo "$output"
+}
