@@ -23,11 +23,22 @@ struct writer;
 struct writer *writer_new(int fd, int minor, struct stacks *stacks);
 void writer_free(struct writer *w);
 
+/* These strings get the ids 1..n in every generation, whether used or not (block reasons, STW kinds, labels). Once, first.
+ * Not copied. An event's name that points to one of them is looked up by its address: the cheap way. */
+void writer_fix_strings(struct writer *w, const struct str *strings, size_t n);
+
 void writer_begin_generation(struct writer *w, uint64_t ts_ns);
-/* Stamps must be strictly increasing in ticks over the whole trace (order does it); asserts it. */
+/*
+ * Stamps must be strictly increasing in ticks over the whole trace (order does it); asserts it. Only statuses may have the
+ * stamp of the event before, and the event that follows them on the same thread theirs: a reader keeps a thread's order.
+ * EV_CPU_SAMPLE may come at any time and in any order, also between generations.
+ */
 void writer_event(struct writer *w, const struct event *ev);
-/* Extra data (design.md: "What Go's format cannot hold"): packed into strings that nothing refers to. Any length. */
+/* Extra data (extra.h): packed into strings that nothing refers to. Any length, at any time; goes out with the next
+ * generation that is written. */
 void writer_extra(struct writer *w, const void *data, size_t n);
+/* A generation without any timed event is not written (readers of Go 1.22 to 1.24 fail on one); its samples and extra data
+ * wait for the next. */
 int writer_end_generation(struct writer *w);
 
 /* Bytes held for the open generation; bytes written so far. */
