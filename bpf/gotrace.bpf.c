@@ -26,6 +26,7 @@ const volatile struct gt_offsets off = {};
 const volatile __u32 target_tgid;       /* 0: do not compare (another pid namespace) */
 const volatile __u64 gc_worker_pc;      /* g.startpc of GC workers, runtime address */
 const volatile __s32 tls_g;             /* g is at fs:tls_g */
+const volatile __u8 hidden_frames;      /* Go <= 1.20: systemstack has no frame of its own and hides its caller's */
 const volatile bool want_stacks = true;
 const volatile bool want_objects = true;
 const volatile __u64 text_lo, text_hi;  /* Go code of the target */
@@ -81,7 +82,7 @@ static __always_inline struct scratch *scratch_at(void)
 
 /* The registers that sites speak through, copied: the compiler must not pick between fields of the context itself. */
 struct regs {
-	__u64 ax, bx, cx, di, si, r14, bp, sp;
+	__u64 ax, bx, cx, di, si, r14, bp, sp, ip;
 };
 
 #define REG(ctx, r) (*(const volatile unsigned long *)&(ctx)->r)
@@ -97,6 +98,7 @@ static __always_inline struct regs regs_of(const struct gt_regs *ctx)
 		.r14 = REG(ctx, r14),
 		.bp = REG(ctx, bp),
 		.sp = REG(ctx, sp),
+		.ip = REG(ctx, ip),
 	};
 
 	return r;
@@ -371,9 +373,10 @@ static __noinline __u64 stack_from(struct scratch *s, __u64 pc, __u64 fp, __u64 
 
 /*
  * The goroutine on whose behalf the thread acts at a site on the system stack: m.curg, its stack and P. Used for
- * events that the current goroutine causes (it unblocks, creates, stops the world).
+ * events that the current goroutine causes (it unblocks, creates, stops the world). leaf: where the site is, for the
+ * case that it runs on the goroutine's own stack; 0: at the entry of a function, whose caller is the leaf.
  */
-static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struct regs *regs)
+static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struct regs *regs, __u64 leaf)
 {
 	if (!s || !r || !read_m_head(s, m_of(s, regs->r14)))
 		return -1;
@@ -389,7 +392,13 @@ static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struc
 		r->head.flags |= GT_F_NO_STACK;
 		return 0;
 	}
-	r->stack = curg == regs->r14 ? stack_from(s, read_u64(regs->sp), regs->bp, 0) : stack_of_sched(s);
+	if (curg == regs->r14) {
+		r->stack = stack_from(s, leaf ? leaf + 1 : read_u64(regs->sp), regs->bp, 0);
+		return 0;
+	}
+	if (r->head.skip >= hidden_frames)
+		r->head.skip -= hidden_frames;
+	r->stack = stack_of_sched(s);
 	return 0;
 }
 
@@ -514,13 +523,14 @@ static __always_inline int on_stop(struct scratch *s, struct gt_full *r)
 	return emit_full(r);
 }
 
-static __always_inline int on_unblock(struct scratch *s, struct gt_full *r, const struct regs *regs)
+static __always_inline int on_unblock(struct scratch *s, struct gt_full *r, const struct regs *regs,
+				      __u64 leaf)
 {
 	if (read_goid) {
 		r->goid = read_u64(r->head.gp + off.g_goid);
 		r->head.flags |= r->goid ? GT_F_GOID : GT_F_BAD_READ;
 	}
-	add_curg(s, r, regs);
+	add_curg(s, r, regs, leaf);
 	return emit_full(r);
 }
 
@@ -532,7 +542,7 @@ static __always_inline int on_unblock_worker(struct scratch *s, struct gt_full *
 		r->arg = r->pp ? read_u64(r->pp + off.p_gc_worker_mode) : 0;
 		r->head.reason = (__u8)r->arg;
 	}
-	return on_unblock(s, r, regs);
+	return on_unblock(s, r, regs, regs->ip);
 }
 
 static __always_inline int on_create(struct scratch *s, struct gt_full *r, const struct regs *regs)
@@ -544,7 +554,8 @@ static __always_inline int on_create(struct scratch *s, struct gt_full *r, const
 	r->goid = G(s, g_goid, __u64);
 	r->head.flags |= GT_F_GOID;
 	r->arg = G(s, g_startpc, __u64);
-	add_curg(s, r, regs);
+	r->head.skip = 2; /* systemstack_switch, newproc */
+	add_curg(s, r, regs, regs->ip);
 	return emit_full(r);
 }
 
@@ -600,7 +611,7 @@ static __always_inline int with_goid(struct scratch *s, struct gt_full *r)
 /* An event of the current goroutine with its stack: STW, GC, GOMAXPROCS. */
 static __always_inline int on_current(struct scratch *s, struct gt_full *r, const struct regs *regs)
 {
-	add_curg(s, r, regs);
+	add_curg(s, r, regs, 0);
 	r->head.gp = r->creator;
 	r->creator = 0;
 	if (r->head.gp && want_stacks && !(r->head.flags & GT_F_NO_STACK)) {
@@ -710,9 +721,9 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie)
 		return on_park(s, &r);
 	case GT_P_READY:
 		r.head.skip = regs->bx > 127 ? 127 : regs->bx;
-		return on_unblock(s, &r, regs);
+		return on_unblock(s, &r, regs, 0);
 	case GT_P_UNBLOCK:
-		return on_unblock(s, &r, regs);
+		return on_unblock(s, &r, regs, regs->ip);
 	case GT_P_UNBLOCK_WORKER:
 		return on_unblock_worker(s, &r, regs);
 	case GT_P_STOP:

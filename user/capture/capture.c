@@ -70,6 +70,7 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->target_tgid = in_first_pid_namespace() ? (uint32_t)cfg->process->pid : 0;
 	c->skel->rodata->gc_worker_pc = plan->globals.gc_bg_mark_worker + cfg->process->bias;
 	c->skel->rodata->tls_g = (int32_t)plan->globals.tls_g;
+	c->skel->rodata->hidden_frames = !plan->offsets.g_parent_goid; /* both came with 1.21 */
 	c->skel->rodata->want_stacks = !cfg->without_stacks;
 	c->skel->rodata->want_objects = !cfg->without_objects;
 	c->skel->rodata->text_lo = cfg->text_lo;
