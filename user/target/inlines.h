@@ -15,7 +15,7 @@
 struct owned_call {
 	struct runtime_call call;
 	const char *callee; /* function that begins at its target, NULL none */
-	const char *owner;  /* source function; helpers that only wrap casgstatus count as their caller */
+	const char *owner;  /* see inlines_owner */
 };
 
 struct inlines;
@@ -25,5 +25,12 @@ void inlines_close(struct inlines *in);
 bool inlines_next(const struct inlines *in, const char *owner, size_t *pos, struct owned_call *ret);
 /* How many inlined copies of func there are (beside its own body, if it has one). */
 size_t inlines_copies(const struct inlines *in, const char *func);
+/* The next function, from *pos on (from 0), in whose code a copy of func stands; once for each copy. */
+bool inlines_next_copy(const struct inlines *in, const char *func, size_t *pos, struct go_func *ret);
+/*
+ * The source function of the instruction at pc; helpers that belong to their caller's line (casGTo*, traceAcquire)
+ * count as their caller. *ret_body tells the copies of one function apart.
+ */
+const char *inlines_owner(const struct inlines *in, uint64_t pc, uint64_t *ret_body);
 
 #endif

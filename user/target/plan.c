@@ -39,6 +39,7 @@
 #define G(r) .gsrc = GT_G_##r
 
 /* G status (runtime/runtime2.go, all versions): 1 runnable, 2 running, 3 syscall, 4 waiting, 6 dead. */
+#define CREATED_WAITING 1 /* cookie arg of GT_P_CREATE_BLOCKED: it is waiting whatever ecx says */
 enum { RUNNABLE = 1, RUNNING = 2, SYSCALL = 3, WAITING = 4, DEAD = 6 };
 
 static const struct rule rules[] = {
@@ -53,12 +54,13 @@ static const struct rule rules[] = {
 	{"GoBlock", GT_P_PREEMPT_PARK, G(CURG), FLAG("preemptPark"), ONE, .is_fallback = true},
 
 	{"GoUnblock", GT_P_READY, G(RAX), BODY("ready"), ONE},
-	{"GoUnblock", GT_P_UNBLOCK, G(RAX), COPIES("ready", WAITING, RUNNABLE), .max = 99},
+	{"GoUnblock", GT_P_UNBLOCK, G(RAX), COPIES("ready", WAITING, RUNNABLE), .max = 99, .need = REPAIRABLE},
 
 	{"GoUnblock", GT_P_UNBLOCK, G(RAX), CAS("injectglist", WAITING, RUNNABLE), ONE, .need = REPAIRABLE},
-	/* all their casgstatus calls from waiting are to runnable; one takes its ecx from a register (1.22 to 1.25) */
+	/* all their casgstatus calls from waiting are to runnable (one takes its ecx from a register, 1.22 to 1.25): trace
+	 * reader, netpoll twice, idle GC worker twice, and beforeIdle, which only -gcflags=-l leaves in on Linux */
 	{"GoUnblock", GT_P_UNBLOCK_WORKER, G(RAX), CAS("findRunnable|findrunnable|schedule", WAITING, ANY),
-	 .min = 5, .max = 5, .need = REPAIRABLE},
+	 .min = 5, .max = 6, .need = REPAIRABLE},
 	{"GoUnblock", GT_P_UNBLOCK_WORKER, G(RAX),
 	 CAS("(*gcControllerState).findRunnableGCWorker", WAITING, RUNNABLE), ONE, .need = REPAIRABLE},
 	{"GoUnblock", GT_P_UNBLOCK, G(RAX), CAS("park_m", WAITING, RUNNABLE), ONE, .need = REPAIRABLE},
@@ -66,9 +68,9 @@ static const struct rule rules[] = {
 	{"GoStop", GT_P_STOP, G(RAX), GT_STOP_IN_BL, 22, BODY("goschedImpl"), ONE},
 	{"GoStop", GT_P_STOP, G(RAX), STOP_UNSPECIFIED, 22, COPIES("goschedImpl", RUNNING, RUNNABLE), .max = 99},
 	{"GoStop", GT_P_STOP, G(RAX), STOP_GOSCHED, .until = 21,
-	 CALL("gosched_m|goschedguarded_m", "goschedImpl", ANY, ANY), .min = 1, .max = 2},
+	 CALL("gosched_m|goschedguarded_m", "goschedImpl", ANY, ANY), .max = 2},
 	{"GoStop", GT_P_STOP, G(RAX), STOP_PREEMPTED, .until = 21, .where = AT_OTHER_CALLERS,
-	 .funcs = "gosched_m|goschedguarded_m", .callee = "goschedImpl", .bx = ANY, .cx = ANY, .min = 1, .max = 3},
+	 .funcs = "gosched_m|goschedguarded_m", .callee = "goschedImpl", .bx = ANY, .cx = ANY, .max = 3},
 	{"GoStop", GT_P_STOP, G(RAX), STOP_UNSPECIFIED, .until = 21, COPIES("goschedImpl", RUNNING, RUNNABLE),
 	 .max = 99},
 	{"GoStop", GT_P_STOP, G(RAX), STOP_PREEMPTED, CAS("goyield_m", RUNNING, RUNNABLE), ONE},
@@ -86,6 +88,9 @@ static const struct rule rules[] = {
 	 ONE, .is_fallback = true},
 	{"GoCreateBlocked", GT_P_CREATE_BLOCKED, G(RAX), .since = 24, CAS("newproc1", DEAD, ANY), ONE,
 	 .need = REPAIRABLE, .if_func = "runtime.newcoro"},
+	{"GoCreateBlocked", GT_P_CREATE_BLOCKED, G(RAX), CREATED_WAITING, .since = 23, .where = AT_AFTER_CALL,
+	 .callee = "newproc1", .funcs = "newcoro.func1", ONE, .need = REPAIRABLE, .if_func = "runtime.newcoro",
+	 .is_alternative = true},
 
 	{"GoSwitch", GT_P_CORO_SWITCH, G(RAX), .since = 23, CALL("coroswitch_m", "gogo", ANY, ANY), ONE,
 	 .need = OPTIONAL},
@@ -131,6 +136,8 @@ static const struct rule rules[] = {
 
 	/* --- the collector */
 	{"STWBegin", GT_P_STW_BEGIN, ENTRY("stopTheWorldWithSema"), ONE, .need = GROUP, .group = 'w'},
+	{"STWBegin", GT_P_STW_BEGIN, .arg = 1 /* reason unknown */, .since = 22, FLAG("stopTheWorldWithSema"), ONE,
+	 .need = GROUP, .group = 'w', .is_fallback = true},
 	{"STWEnd", GT_P_STW_END, .since = 22, FLAG("startTheWorldWithSema"), ONE, .need = GROUP, .group = 'w'},
 	{"STWEnd", GT_P_STW_END, .since = 22, ENTRY("startTheWorldWithSema"), ONE, .need = GROUP, .group = 'w',
 	 .is_alternative = true},
@@ -157,7 +164,7 @@ static const struct rule rules[] = {
 #define USER_EVENT(name, probe, func) \
 	{name, probe, .since = 21, ENTRY(func), ONE, .need = OPTIONAL, .option = USER}, \
 	{name, probe, .until = 20, .where = AT_FLAG_WITH_ARGS, .funcs = func, ONE, .need = OPTIONAL, .option = USER}, \
-	{name, probe, .until = 20, ENTRY(func), ONE, .need = OPTIONAL, .option = USER, .is_fallback = true}
+	{name, probe, .until = 20, ENTRY(func), ONE, .need = OPTIONAL, .option = USER, .is_alternative = true}
 	USER_EVENT("UserTaskBegin", GT_P_TASK_CREATE, "runtime/trace.userTaskCreate|trace_userTaskCreate"),
 	USER_EVENT("UserTaskEnd", GT_P_TASK_END, "runtime/trace.userTaskEnd|trace_userTaskEnd"),
 	USER_EVENT("UserRegion", GT_P_REGION, "runtime/trace.userRegion|trace_userRegion"),
@@ -222,8 +229,8 @@ static bool any_stepped(const site_vec *v)
 static bool try_rule(struct maker *m, const struct rule *r, int *ret_n)
 {
 	site_vec found = {0};
-	int n = rule_match(&m->finder, r, &found);
-	bool ok = n >= r->min && n <= r->max && !any_stepped(&found);
+	int n = rule_match(&m->finder, r, &found), bodies = rule_bodies(&m->finder, r);
+	bool ok = n >= r->min * bodies && n <= r->max * bodies && !any_stepped(&found);
 
 	for (size_t i = 0; ok && i < found.n; i++) {
 		*vec_push(&m->sites) = found.v[i];
@@ -238,6 +245,8 @@ static int give_up(struct maker *m, const struct rule *r, int n, struct why *why
 {
 	switch ((enum rule_need)r->need) {
 	case GROUP:
+		if (m->failed_groups[(int)r->group])
+			return 0;
 		m->failed_groups[(int)r->group] = true;
 		note(m, "%s is not recorded: its place in this binary was not found (%s)", r->event, r->funcs);
 		return 0;

@@ -214,27 +214,74 @@ static bool keeps_args(const struct code *c, int k)
 	return true;
 }
 
-static int match_flags(struct finder *f, const struct rule *r, const struct code *c, site_vec *out)
-{
-	uint64_t flag = r->where == AT_PROFILE_FLAG ? f->profile_flag : f->trace_flag;
-	int k = code_flag_jcc(c, flag, 0), n = 0;
+struct flags {
+	site_vec sites;
+	VEC(uint64_t) bodies; /* of which each first flag is taken */
+};
 
-	if (k < 0)
-		return 0;
-	if (r->where != AT_LATER_FLAGS) {
-		if (r->where == AT_FLAG_WITH_ARGS && !keeps_args(c, k))
-			return 0;
-		add_site(f, r, c, k, r->where == AT_PROFILE_FLAG ? "goroutineProfile.active" : "trace flag", out);
-		return 1;
+/* True when this body of func had a flag before. */
+static bool saw_body(struct flags *v, uint64_t body)
+{
+	for (size_t i = 0; i < v->bodies.n; i++)
+		if (v->bodies.v[i] == body)
+			return true;
+	*vec_push(&v->bodies) = body;
+	return false;
+}
+
+/* Flags in c's code that the source of func tests: the first of each body, or the later ones. */
+static void flags_in_code(struct finder *f, const struct rule *r, const char *func, const struct code *c,
+			  struct flags *v)
+{
+	bool is_profile = r->where == AT_PROFILE_FLAG, want_later = r->where == AT_LATER_FLAGS;
+	uint64_t flag = is_profile ? f->profile_flag : f->trace_flag, body;
+
+	for (int k = code_flag_jcc(c, flag, 0); k >= 0; k = code_flag_jcc(c, flag, k + 1)) {
+		if (strcmp(inlines_owner(f->in, c->v[k].addr, &body), func))
+			continue;
+		if (saw_body(v, body ? body : c->func.entry) != want_later)
+			continue;
+		if (r->where != AT_FLAG_WITH_ARGS || keeps_args(c, k))
+			add_site(f, r, c, k, is_profile ? "goroutineProfile.active" : "trace flag", &v->sites);
 	}
-	for (k = code_flag_jcc(c, flag, k + 1); k >= 0; k = code_flag_jcc(c, flag, k + 1), n++)
-		add_site(f, r, c, k, "trace flag", out);
+}
+
+/* In func's own body and in every function that a copy of it was inlined into. */
+static void flags_of_func(struct finder *f, const struct rule *r, const char *func, struct flags *v)
+{
+	const struct code *c = codes_get(f->cs, func);
+	uint64_t last = 0;
+	struct go_func container;
+
+	if (c)
+		flags_in_code(f, r, func, c, v);
+	for (size_t pos = 0; inlines_next_copy(f->in, func, &pos, &container); last = container.entry) {
+		c = container.entry == last ? NULL : codes_at(f->cs, &container);
+		if (c)
+			flags_in_code(f, r, func, c, v);
+	}
+}
+
+static int match_flags(struct finder *f, const struct rule *r, site_vec *out)
+{
+	const char *list = r->funcs;
+	char name[MAX_NAME];
+	int n = 0;
+
+	while (next_name(&list, name)) {
+		struct flags v = {0};
+
+		flags_of_func(f, r, name, &v);
+		for (size_t i = 0; i < v.sites.n; i++, n++)
+			*vec_push(out) = v.sites.v[i];
+		vec_free(&v.sites);
+		vec_free(&v.bodies);
+	}
 	return n;
 }
 
-static int match_bodies(struct finder *f, const struct rule *r, site_vec *out)
+static int match_entries(struct finder *f, const struct rule *r, site_vec *out)
 {
-	bool is_entry = r->where == AT_ENTRY || r->where == AT_ENTRY_OF_BODY;
 	const char *list = r->funcs;
 	char name[MAX_NAME];
 	int n = 0;
@@ -245,9 +292,36 @@ static int match_bodies(struct finder *f, const struct rule *r, site_vec *out)
 		const struct code *c = codes_get(f->cs, name);
 
 		if (c)
-			n += is_entry ? match_entry(f, r, c, out) : match_flags(f, r, c, out);
+			n += match_entry(f, r, c, out);
 	}
 	return n;
+}
+
+static int bodies_of_func(struct finder *f, const struct rule *r)
+{
+	const char *list = r->funcs;
+	char name[MAX_NAME];
+
+	next_name(&list, name);
+	return (codes_get(f->cs, name) ? 1 : 0) + inlines_copies(f->in, name);
+}
+
+int rule_bodies(struct finder *f, const struct rule *r)
+{
+	switch ((enum rule_where)r->where) {
+	case AT_CALL:
+	case AT_FLAG:
+	case AT_LATER_FLAGS:
+	case AT_PROFILE_FLAG: return strchr(r->funcs, '|') ? 1 : bodies_of_func(f, r);
+	case AT_ENTRY:
+	case AT_ENTRY_OF_BODY:
+	case AT_COPIES:
+	case AT_OTHER_CALLERS:
+	case AT_CALL_WITH:
+	case AT_AFTER_CALL:
+	case AT_FLAG_WITH_ARGS: return 1;
+	}
+	return 1;
 }
 
 int rule_match(struct finder *f, const struct rule *r, site_vec *out)
@@ -259,11 +333,11 @@ int rule_match(struct finder *f, const struct rule *r, site_vec *out)
 	case AT_CALL_WITH: return match_calls_with(f, r, out);
 	case AT_AFTER_CALL: return match_after_calls(f, r, out);
 	case AT_ENTRY:
-	case AT_ENTRY_OF_BODY:
+	case AT_ENTRY_OF_BODY: return match_entries(f, r, out);
 	case AT_FLAG:
 	case AT_LATER_FLAGS:
 	case AT_FLAG_WITH_ARGS:
-	case AT_PROFILE_FLAG: return match_bodies(f, r, out);
+	case AT_PROFILE_FLAG: return match_flags(f, r, out);
 	}
 	return -1;
 }

@@ -67,6 +67,11 @@ typedef VEC(struct site) site_vec;
 
 /* Appends what a row finds; returns how many, -1 when what it found cannot be right (a copy not covered). */
 int rule_match(struct finder *f, const struct rule *r, site_vec *out);
+/*
+ * How many bodies the row's function has (its own and inlined copies): each must have min to max matches. 1 for rows
+ * of several functions and for those whose kind settles it.
+ */
+int rule_bodies(struct finder *f, const struct rule *r);
 /* Is any of the row's functions in the binary? */
 bool rule_has_func(struct finder *f, const struct rule *r);
 
