@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,15 +24,25 @@ static struct process *open_process(int pid)
 	return p;
 }
 
+/* A fork that ends with the test, also when the test fails. */
+static pid_t fork_child(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
 /* A child that waits to be killed. */
 static pid_t start_child(void)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_child();
 
 	if (!pid)
 		for (;;)
 			pause();
-	assert_true(pid > 0);
 	return pid;
 }
 
@@ -143,7 +154,7 @@ static void an_exec_is_noticed(void **state)
 	int go[2];
 
 	assert_int_equal(pipe(go), 0);
-	pid_t child = fork();
+	pid_t child = fork_child();
 
 	if (!child) {
 		char c;
@@ -252,7 +263,7 @@ static void check_bias(void **state, const char *name, const char *flags)
 	struct why why = {0};
 
 	assert_int_equal(pipe(in) + pipe(out), 0);
-	pid_t child = fork();
+	pid_t child = fork_child();
 
 	if (!child) {
 		dup2(in[0], 0);

@@ -233,7 +233,7 @@ static void apply_rela(struct image *im, uint64_t vaddr, uint64_t size)
 
 /*
  * What ld.so would do at bias 0. DT_RELR needs nothing: its addends stand in the relocated words already, which
- * hence hold the file's addresses; RELA words are usually zero in the file.
+ * hence hold the file's addresses; RELA words may be zero in the file.
  */
 static void relocate(struct image *im, const struct program_header *dynamic)
 {
