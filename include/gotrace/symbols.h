@@ -19,7 +19,7 @@ struct frame {
 	uint64_t pc;        /* what Go's tracer stores: for the innermost frame the looked-up pc, for a frame that
 			       holds an inlined call the inline tree's parent pc; all are call addresses
 			       (return address - 1), as runtime.Frame.PC */
-	const char *func;   /* full name, as pclntab has it */
+	const char *func;   /* full name as Go's stacks print it: type arguments are "[...]" in every version */
 	const char *file;
 	uint32_t line;
 	uint8_t func_id;    /* runtime's abi.FuncID as the target's version numbers it */

@@ -16,7 +16,7 @@
 struct go_func {
 	uint64_t entry, end;   /* vaddrs of the file, end exclusive (next function's entry) */
 	uint64_t func_off;     /* of its _func in pclntable */
-	const char *name;      /* NUL-terminated inside the image */
+	const char *name;      /* NUL-terminated inside the image; since Go 1.21 with type arguments: f[go.shape.int] */
 };
 
 struct pclntab;
