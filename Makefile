@@ -44,6 +44,10 @@ $(B)/unit/%: tests/unit/%.c $(B)/libgotrace.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -Itests -o $@ $< $(B)/libgotrace.a $(LIBS) -lcmocka
 
+$(B)/bench/%: tests/bench/%.c $(B)/libgotrace.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -o $@ $< $(B)/libgotrace.a $(LIBS)
+
 ifeq ($(WITH_BPF),1)
 $(B)/gotrace.bpf.o: bpf/gotrace.bpf.c $(wildcard bpf/*.h include/gotrace/*.h)
 	@mkdir -p $(@D)
