@@ -103,24 +103,32 @@ truth_holds() { # OUTFILE: prints what does not
 }
 
 # What recording or `gotrace info` say about losses and repairs: "NAME VALUE" words; "?" when the trace tells none.
-said() { # NAME FILE-OF-TEXT, NAME e.g. lost, repairs
+said() { # NAME FILE-OF-TEXT, NAME e.g. lost, repair
 	local v
 	v=$(grep -oiE "([0-9][0-9,]*) $1|$1[^0-9]{0,20}[0-9][0-9,]*" "$2" | grep -oE '[0-9][0-9,]*' | tr -d , | head -1)
 	echo "${v:-?}"
 }
 
-# Nothing of gotrace may stay in the kernel.
-probes_left() { # prints them; 0 = none left
-	local left=0 f
+# Nothing of gotrace may stay in the kernel: no uprobe of tracefs, and no BPF program, map or link of its names that no
+# living process holds (other gotrace may be at work). Prints what is left; 0 = nothing.
+probes_left() {
+	local left=0 f tool held
 	for f in /sys/kernel/tracing/uprobe_events /sys/kernel/debug/tracing/uprobe_events; do
-		[ -s "$f" ] && grep -q . "$f" && { cat "$f"; left=1; }
+		if grep -q . "$f" 2>/dev/null; then
+			cat "$f"
+			left=1
+		fi
 		[ -e "$f" ] && break
 	done
-	local tool
 	tool=$(command -v bpftool || echo /usr/sbin/bpftool)
-	if [ -x "$tool" ]; then
-		"$tool" prog list 2>/dev/null | grep -E ' name (gt_|gotrace)' && left=1
-		"$tool" map list 2>/dev/null | grep -E ' name (gt_|gotrace)' && left=1
-	fi
+	[ -x "$tool" ] || return $left
+	# ids first, holders second: what begins in between is held
+	local ids
+	ids=$("$tool" -j prog list | jq -r '.[] | select(.name // "" | test("^on_(probe|exec|sample|sys)|^gotrace|^gt_")) | "prog_id \(.id) \(.name)"'
+		"$tool" -j map list | jq -r '.[] | select(.name // "" | test("^gotrace")) | "map_id \(.id) \(.name)"')
+	[ -n "$ids" ] || return $left
+	held=$(cat /proc/[0-9]*/fdinfo/* 2>/dev/null | grep -E '^(prog|map)_id:')
+	awk 'NR == FNR { sub(":", "", $1); held[$1 " " $2] = 1; next } !(($1 " " $2) in held) { print; left = 1 } END { exit left }' \
+		<(echo "$held") <(echo "$ids") || left=1
 	return $left
 }

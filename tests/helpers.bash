@@ -83,7 +83,9 @@ whole() {
 valid() {
 	local why
 	why=$(have_judges) || skip "$why"
-	judge "$1"
+	judge "$1" && return
+	tracecheck -strict "$1" 2>&1 | grep -E 'strict:|INVALID|after:' | head -5
+	return 1
 }
 
 # What the oracle says about FILE: counts FILE JQ-FILTER [JQ-ARG...]

@@ -12,8 +12,9 @@ there() { GOTOOLCHAIN=go$1 timeout 120 go version >/dev/null 2>&1 || skip "Go $1
 
 traced() { # VERSION VARIANTS WORKLOADS
 	there "$1"
-	run -0 "$BATS_TEST_DIRNAME/../../scripts/matrix" -t 1 -v "$1" -k "$2" -w "$3"
+	run "$BATS_TEST_DIRNAME/../../scripts/matrix" -t 1 -v "$1" -k "$2" -w "$3"
 	echo "$output"
+	[ "$status" = 0 ]
 }
 
 @test "Go 1.18 is traced (1.22 header)" { traced 1.18.10 default mix; }
@@ -23,6 +24,7 @@ traced() { # VERSION VARIANTS WORKLOADS
 @test "Go 1.25 is traced" { traced 1.25.14 default mix; }
 @test "Go 1.27 is traced, also PIE with cgo" { traced 1.27.4 default,pie mix; }
 @test "this machine's Go is traced in every link mode" {
-	run -0 "$BATS_TEST_DIRNAME/../../scripts/matrix" -t 1 -v local -k default,stripped,pie,cgo -w mix,cgo
+	run "$BATS_TEST_DIRNAME/../../scripts/matrix" -t 1 -v local -k default,stripped,pie,cgo -w mix,cgo
 	echo "$output"
+	[ "$status" = 0 ]
 }
