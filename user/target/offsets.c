@@ -178,7 +178,7 @@ static void derive_wirep(const struct code *c, struct offset_facts *f)
 	ADD(f, p_m, p_m, false);
 }
 
-/* runtime/mgcpacer.go: findRunnableGCWorker: pp.gcMarkWorkerMode = gcMarkWorkerDedicatedMode (1). */
+/* runtime/mgcpacer.go: pp.gcMarkWorkerMode = gcMarkWorkerDedicatedMode (1), in one of two functions by version. */
 static void derive_worker_mode(const struct code *c, struct offset_facts *f)
 {
 	for (size_t k = 0; k < c->n; k++) {
@@ -198,7 +198,8 @@ void offsets_derive(struct codes *cs, struct offset_facts *ret)
 		{"runtime.mcall", derive_mcall},     {"runtime.casgstatus", derive_casgstatus},
 		{"runtime.gopark", derive_gopark},   {"runtime.execute", derive_execute},
 		{"runtime.wirep", derive_wirep},
-		{"runtime.(*gcControllerState).findRunnableGCWorker", derive_worker_mode},
+		{"runtime.(*gcControllerState).findRunnableGCWorker", derive_worker_mode},  /* until Go 1.25 */
+		{"runtime.(*gcControllerState).assignWaitingGCWorker", derive_worker_mode}, /* Go 1.26 */
 	};
 
 	*ret = (struct offset_facts){0};

@@ -9,7 +9,7 @@
  * Facts read from code (atlas 9; checked on all versions and variants by tests/unit/test_plan.c): the TLS slot,
  * g.m, g.sched.{pc,sp,bp} from mcall's stores; g.atomicstatus from casgstatus' cmpxchg; g.waitreason,
  * m.waitTraceBlockReason, m.waitTraceSkip, m.waitlock from gopark's stores; m.curg from execute; m.p, p.m from wirep;
- * p.gcMarkWorkerMode from findRunnableGCWorker.
+ * p.gcMarkWorkerMode from findRunnableGCWorker or assignWaitingGCWorker.
  */
 #ifndef TARGET_OFFSETS_H
 #define TARGET_OFFSETS_H
