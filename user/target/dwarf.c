@@ -80,7 +80,7 @@ int dwarf_types_open(const struct image *im, struct dwarf_types **ret)
 {
 	CLEANUP(dwarf_types_closep) struct dwarf_types *d = xcalloc(1, sizeof(*d));
 
-	if (elf_version(EV_CURRENT) == EV_NONE)
+	if (!im->map_size || elf_version(EV_CURRENT) == EV_NONE)
 		return -ENOENT;
 	d->copy = xmemdup(im->map, im->map_size);
 	d->elf = elf_memory(d->copy, im->map_size);
