@@ -27,6 +27,8 @@ const volatile __u32 target_tgid;       /* 0: do not compare (another pid namesp
 const volatile __u64 gc_worker_pc;      /* g.startpc of GC workers, runtime address */
 const volatile __s32 tls_g;             /* g is at fs:tls_g */
 const volatile __u8 hidden_frames;      /* Go <= 1.20: systemstack has no frame of its own and hides its caller's */
+const volatile __u8 stop_skip;          /* of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop) */
+const volatile __u32 max_frames = 126;  /* pcs without goexit that the target's own tracer takes at most */
 const volatile bool want_stacks = true;
 const volatile bool want_objects = true;
 const volatile __u64 text_lo, text_hi;  /* Go code of the target */
@@ -54,7 +56,24 @@ __u64 sent[SENT_SLOTS];
 #define M_BLOCK 832     /* of an m, from curg to waitTraceBlockReason */
 #define STACK_BLOCK 1024
 
+enum { STACK_LEAF_EXACT = 1, STACK_TRUNCATED = 2 }; /* enum stack_flag */
+
+/*
+ * A walk up the frame pointers of one stack. pcs that are known without reading (the saved pc of a parked
+ * goroutine) are added first with walk_add. It stands in the scratch space because the verifier knows nothing of what is
+ * read from there: it looks at one step of the walk, not at the consequences of all steps before.
+ */
+struct walk {
+	__u64 fp, lo, hi;
+	__u64 base, len; /* what of the stack is in the block */
+	__u64 anchor;    /* forget everything before this return address; 0: keep all */
+	__u64 hash;
+	__u32 n;
+	__u32 flags;
+};
+
 struct scratch {
+	struct walk walk;
 	__u64 g_of_m, m;        /* r14 seen on this thread and its m: constant while that g is on the thread */
 	__u8 coro_exit;         /* a gdestroy that is half of a coroutine switch comes next */
 	__u8 g[G_BLOCK];
@@ -148,10 +167,15 @@ static __always_inline __u64 m_of(struct scratch *s, __u64 gp)
 	return s->m;
 }
 
-/* m's fields from curg on. */
+static __always_inline __u32 max_u32(__u32 a, __u32 b)
+{
+	return a > b ? a : b;
+}
+
+/* m's fields from curg on. The last one is another in each version. */
 static __always_inline bool read_m(struct scratch *s, __u64 m)
 {
-	__u32 n = off.m_block_reason + 8 - off.m_curg;
+	__u32 n = max_u32(max_u32(off.m_block_reason, off.m_wait_skip), off.m_syscalltick) + 8 - off.m_curg;
 
 	if (n > M_BLOCK) /* impossible; the verifier wants to see it */
 		return false;
@@ -231,89 +255,101 @@ static __always_inline int emit_full(struct gt_full *r)
 
 /* ------------------------------------------------------------------------------- stacks */
 
-/*
- * A walk up the frame pointers of one stack. pcs that are known without reading (the saved pc of a parked
- * goroutine) are added first with walk_add.
- */
-struct walk {
-	__u64 fp, lo, hi;
-	__u64 anchor;   /* forget everything before this return address; 0: keep all */
-	__u64 hash;
-	__u32 n;
-	__u32 flags;
-};
-
-static __always_inline void walk_add(struct scratch *s, struct walk *w, __u64 pc)
+static __always_inline struct walk *walk_begin(struct scratch *s, __u64 fp, __u64 anchor)
 {
+	s->walk = (struct walk){
+		.fp = fp,
+		.lo = G(s, g_stack_lo, __u64),
+		.hi = G(s, g_stack_hi, __u64),
+		.anchor = anchor,
+	};
+	return &s->walk;
+}
+
+static __always_inline void walk_add(struct scratch *s, __u64 pc)
+{
+	struct walk *w = &s->walk;
 	__u32 n = w->n;
 
-	if (n >= GT_MAX_FRAMES) {
-		w->flags |= 2; /* STACK_F_TRUNCATED */
+	if (n >= GT_MAX_FRAMES)
 		return;
-	}
-	s->pcs[n & (GT_MAX_FRAMES - 1)] = pc;
+	s->pcs[n] = pc;
 	w->hash = (w->hash ^ pc) * 0x9e3779b97f4a7c15ull;
 	w->hash ^= w->hash >> 32;
 	w->n = n + 1;
 }
 
-/*
- * Frames are read in blocks: most stacks need one or two reads whatever their depth. Ends at a zero frame pointer (the
- * goroutine's first frame), outside of the stack (a cgo callback's C frames), or when frames stop ascending.
- */
-static __always_inline int walk_frames(struct scratch *s, struct walk *w, bool sleepable)
+/* One frame up. False at the end: a zero frame pointer (the goroutine's first frame), outside of the stack (a cgo
+ * callback's C frames), or frames that do not ascend. */
+static __always_inline bool walk_step(struct scratch *s, bool sleepable)
 {
-	__u64 fp = w->fp, base = 0, len = 0;
+	struct walk *w = &s->walk;
+	__u64 fp = w->fp, at = fp - w->base;
 
-	for (int i = 0; i < GT_MAX_FRAMES; i++) {
-		if (fp < w->lo || fp + 16 > w->hi || fp & 7)
-			break;
-		__u64 at = fp - base;
+	if (fp < w->lo || fp + 16 > w->hi || fp & 7)
+		return false;
+	/* Frames are read in blocks: most stacks need one or two reads whatever their depth. */
+	if (at + 16 > w->len) {
+		__u64 len = w->hi - fp;
 
-		if (at + 16 > len) {
-			len = w->hi - fp;
-			if (len > STACK_BLOCK)
-				len = STACK_BLOCK;
-			if (read_user(s->block, len, fp, sleepable)) {
-				w->flags |= 2;
-				break;
-			}
-			base = fp;
-			at = 0;
+		if (len > STACK_BLOCK)
+			len = STACK_BLOCK;
+		if (read_user(s->block, len, fp, sleepable)) {
+			w->flags |= STACK_TRUNCATED;
+			return false;
 		}
-		if (at > STACK_BLOCK - 16) /* impossible; the verifier wants to see it */
-			break;
-		__u64 next = *(__u64 *)(s->block + at);
-		__u64 ret = *(__u64 *)(s->block + at + 8);
-
-		if (!ret)
-			break;
-		if (w->anchor && ret == w->anchor)
-			w->n = 0, w->hash = 0, w->anchor = 0;
-		walk_add(s, w, ret);
-		if (next <= fp)
-			break;
-		fp = next;
+		w->base = fp;
+		w->len = len;
+		at = 0;
 	}
-	return 0;
+	if (at > STACK_BLOCK - 16) /* impossible; the verifier wants to see it */
+		return false;
+	__u64 next = *(__u64 *)(s->block + at);
+	__u64 ret = *(__u64 *)(s->block + at + 8);
+
+	if (!ret)
+		return false;
+	if (w->anchor && ret == w->anchor)
+		w->n = 0, w->hash = 0, w->anchor = 0;
+	walk_add(s, ret);
+	w->fp = next;
+	return next > fp;
+}
+
+/* As far as the runtime's own tracer would go: max_frames and the goexit behind them. */
+static __always_inline void walk_frames(struct scratch *s, bool sleepable)
+{
+	for (int i = 0; i < GT_MAX_FRAMES; i++) {
+		if (s->walk.n > max_frames) {
+			s->walk.n = max_frames;
+			s->walk.flags |= STACK_TRUNCATED;
+			break;
+		}
+		if (!walk_step(s, sleepable))
+			break;
+	}
 }
 
 /* Global functions: the verifier looks at each once, not once for every way that leads to it. */
-__noinline int walk_up(struct scratch *s, struct walk *w)
+__noinline int walk_up(struct scratch *s)
 {
-	return s && w ? walk_frames(s, w, true) : 0;
+	if (s)
+		walk_frames(s, true);
+	return 0;
 }
 
-__noinline int walk_up_atomic(struct scratch *s, struct walk *w)
+__noinline int walk_up_atomic(struct scratch *s)
 {
-	return s && w ? walk_frames(s, w, false) : 0;
+	if (s)
+		walk_frames(s, false);
+	return 0;
 }
 
 /* Sends the frames unless they were sent before; returns the hash that names the stack, 0 if there is none. */
-static __always_inline __u64 walk_emit(struct scratch *s, struct walk *w)
+static __always_inline __u64 walk_emit(struct scratch *s)
 {
-	__u32 n = w->n;
-	__u64 hash = w->hash ^ (__u64)w->flags << 56;
+	__u32 n = s->walk.n;
+	__u64 hash = s->walk.hash ^ (__u64)s->walk.flags << 56;
 
 	if (!n)
 		return 0;
@@ -327,7 +363,7 @@ static __always_inline __u64 walk_emit(struct scratch *s, struct walk *w)
 	s->stack.head.ts_ns = bpf_ktime_get_ns();
 	s->stack.hash = hash;
 	s->stack.n = n;
-	s->stack.flags = w->flags;
+	s->stack.flags = s->walk.flags;
 	if (!emit(&s->stack, sizeof(s->stack) + n * 8, s->stack.head.ts_ns))
 		return 0;
 	sent[hash & (SENT_SLOTS - 1)] = hash;
@@ -337,36 +373,27 @@ static __always_inline __u64 walk_emit(struct scratch *s, struct walk *w)
 /* The stack of the goroutine in s->g, which left its stack through gp.sched (mcall, systemstack). */
 static __noinline __u64 stack_of_sched(struct scratch *s)
 {
-	struct walk w = {};
-
 	if (!s || !want_stacks)
 		return 0;
-	w.fp = G(s, g_sched_bp, __u64);
-	w.lo = G(s, g_stack_lo, __u64);
-	w.hi = G(s, g_stack_hi, __u64);
-	walk_add(s, &w, G(s, g_sched_pc, __u64));
+	walk_begin(s, G(s, g_sched_bp, __u64), 0);
+	walk_add(s, G(s, g_sched_pc, __u64));
 	/* runtime/tracestack.go: at a stack check the caller's return address is on top of the stack (Go 1.25+) */
 	if (off.g_sync_safe_point && G(s, g_sync_safe_point, __u8))
-		walk_add(s, &w, read_u64(G(s, g_sched_sp, __u64)));
-	walk_up(s, &w);
-	return walk_emit(s, &w);
+		walk_add(s, read_u64(G(s, g_sched_sp, __u64)));
+	walk_up(s);
+	return walk_emit(s);
 }
 
 /* The stack of the goroutine in s->g from a known pc and frame pointer. */
 static __noinline __u64 stack_from(struct scratch *s, __u64 pc, __u64 fp, __u64 anchor)
 {
-	struct walk w = {};
-
 	if (!s || !want_stacks)
 		return 0;
-	w.fp = fp;
-	w.lo = G(s, g_stack_lo, __u64);
-	w.hi = G(s, g_stack_hi, __u64);
-	w.anchor = anchor;
+	walk_begin(s, fp, anchor);
 	if (pc)
-		walk_add(s, &w, pc);
-	walk_up(s, &w);
-	return walk_emit(s, &w);
+		walk_add(s, pc);
+	walk_up(s);
+	return walk_emit(s);
 }
 
 /* ------------------------------------------------------------------------------- what a thread does */
@@ -727,6 +754,7 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie)
 	case GT_P_UNBLOCK_WORKER:
 		return on_unblock_worker(s, &r, regs);
 	case GT_P_STOP:
+		r.head.skip = stop_skip;
 		r.head.reason = arg == GT_STOP_IN_BL ? 1 + (regs->bx & 1) : arg;
 		return on_stop(s, &r);
 	case GT_P_PREEMPT_PARK:
@@ -734,7 +762,7 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie)
 	case GT_P_CREATE:
 		return on_create(s, &r, regs);
 	case GT_P_CREATE_BLOCKED:
-		return (__u32)regs->cx == 4 ? on_create(s, &r, regs) : 0;
+		return arg || (__u32)regs->cx == 4 ? on_create(s, &r, regs) : 0;
 	case GT_P_DESTROY: {
 		__u8 flags = s->coro_exit ? GT_F_CORO_EXIT : 0;
 
@@ -855,7 +883,6 @@ int on_sample(struct gt_perf_context *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct gt_full r = {};
-	struct walk w = {};
 	__u64 gp = 0, curg = 0, m;
 
 	if (!is_wanted())
@@ -869,23 +896,22 @@ int on_sample(struct gt_perf_context *ctx)
 	r.goid = G(s, g_goid, __u64);
 	m = G(s, g_m, __u64);
 	bpf_probe_read_user(&r.pp, 8, (void *)(m + off.m_p));
-	w.fp = ctx->regs.bp;
-	w.lo = G(s, g_stack_lo, __u64);
-	w.hi = G(s, g_stack_hi, __u64);
-	w.flags = 1; /* STACK_F_LEAF_EXACT */
-	walk_add(s, &w, ctx->regs.ip);
-	walk_up_atomic(s, &w);
+	walk_begin(s, ctx->regs.bp, 0)->flags = STACK_LEAF_EXACT;
+	walk_add(s, ctx->regs.ip);
+	walk_up_atomic(s);
 	if (!r.goid && !bpf_probe_read_user(&curg, 8, (void *)(m + off.m_curg)) &&
 	    read_g(s, curg, false)) {
+		struct walk before = s->walk, *w = walk_begin(s, G(s, g_sched_bp, __u64), 0);
+
 		r.goid = G(s, g_goid, __u64);
-		w.fp = G(s, g_sched_bp, __u64);
-		w.lo = G(s, g_stack_lo, __u64);
-		w.hi = G(s, g_stack_hi, __u64);
-		walk_add(s, &w, G(s, g_sched_pc, __u64));
-		walk_up_atomic(s, &w);
+		w->n = before.n;
+		w->hash = before.hash;
+		w->flags = before.flags;
+		walk_add(s, G(s, g_sched_pc, __u64));
+		walk_up_atomic(s);
 	}
 	r.head.flags = GT_F_GOID;
 	if (want_stacks)
-		r.stack = walk_emit(s, &w);
+		r.stack = walk_emit(s);
 	return emit_full(&r);
 }

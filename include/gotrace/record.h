@@ -122,7 +122,8 @@ enum wait_kind {
 	WAIT_ADDR = 4,    /* address of another kind of lock (a notifyList of a sync.Cond, ...) */
 };
 
-#define STACK_MAX_FRAMES 128 /* runtime: tracev2.MaxFramesPerStack */
+#define STACK_MAX_FRAMES 128 /* logical, in a trace: tracev2.MaxFramesPerStack */
+#define STACK_MAX_RAW 136    /* return addresses of a stack_def */
 
 /*
  * The pcs of a stack as the machine has them, leaf first: return addresses, inlining not expanded, ending at
@@ -130,7 +131,7 @@ enum wait_kind {
  */
 struct stack_def {
 	uint32_t id;      /* from 1, ascending */
-	uint16_t n;       /* 1..STACK_MAX_FRAMES */
+	uint16_t n;       /* 1..STACK_MAX_RAW */
 	uint8_t flags;    /* enum stack_flag */
 	const uint64_t *pcs;
 };

@@ -33,7 +33,7 @@ enum gt_probe {
 	GT_P_STOP = 7,            /* running -> runnable; cookie arg = enum stop_reason, or STOP_IN_BL */
 	GT_P_DESTROY = 8,         /* running -> dead */
 	GT_P_CREATE = 9,          /* newproc: rbx = new g, rax = P; creator = m.curg */
-	GT_P_CREATE_BLOCKED = 10, /* newproc1's casgstatus: only when ecx == 4 (_Gwaiting) */
+	GT_P_CREATE_BLOCKED = 10, /* newproc1's casgstatus: only when ecx == 4 (_Gwaiting), or always with arg 1 */
 	GT_P_CORO_SWITCH = 11,    /* coroswitch_m `call gogo`: rax = &next.sched */
 	GT_P_CORO_EXIT = 12,      /* coroswitch_m `call gdestroy`: the GT_P_DESTROY that follows is half of a switch */
 
@@ -102,7 +102,7 @@ struct gt_offsets {
 	GT_U16 md_gofunc, md_next;
 };
 
-#define GT_MAX_FRAMES 128
+#define GT_MAX_FRAMES 136 /* of a raw stack: runtime.makeProfStackFP takes 134 (Go 1.26), before 127 */
 
 /* ------------------------------------------------------------------------------- ring records */
 

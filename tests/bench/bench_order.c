@@ -4,8 +4,10 @@
  *
  *	bench_order [MILLIONS [GOROUTINES [FILE]]]
  *
- * Synthetic records as a busy program gives them: goroutines on four threads start, wake another and block, with a few
- * hundred stacks and wait objects. Prints CPU time, so that another program on the machine does not count.
+ * Synthetic records as a busy program gives them: goroutines on four threads start, wake another
+ * and block, with a few
+ * hundred stacks and wait objects. Prints CPU time, so that another program on the machine does not
+ * count.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,9 +21,11 @@ enum { THREADS = 4, STACKS = 400, DEPTH = 20 };
 
 static int frames(struct symbols *self, uint64_t pc, struct frame *out, int max)
 {
-	static const char *const names[] = {"main.work", "net/http.(*conn).serve", "sync.(*Mutex).Lock", "main.main"};
+	static const char *const names[] = {"main.work", "net/http.(*conn).serve",
+		"sync.(*Mutex).Lock", "main.main"};
 
-	*out = (struct frame){.pc = pc, .func = names[pc >> 12 & 3], .file = "/src/main.go", .line = pc & 0xfff};
+	*out = (struct frame){.pc = pc, .func = names[pc >> 12 & 3], .file = "/src/main.go",
+		.line = pc & 0xfff};
 	return 1;
 }
 
@@ -71,9 +75,11 @@ static void begin(struct load *l)
 	for (uint32_t t = 0; t < THREADS; t++)
 		put(l, (struct record){.type = REC_PROC_START}, t);
 	for (uint32_t g = 1; g <= l->n_g; g++) {
-		put(l, (struct record){.type = REC_GO_CREATE, .goid = g, .arg = 0x401000, .stack = 1}, 0);
+		put(l, (struct record){.type = REC_GO_CREATE, .goid = g, .arg = 0x401000,
+			.stack = 1}, 0);
 		put(l, (struct record){.type = REC_GO_START, .goid = g}, 0);
-		put(l, (struct record){.type = REC_GO_BLOCK, .goid = g, .reason = BLOCK_CHAN_RECV, .stack = 2}, 0);
+		put(l, (struct record){.type = REC_GO_BLOCK, .goid = g, .reason = BLOCK_CHAN_RECV,
+			.stack = 2}, 0);
 	}
 }
 
@@ -86,10 +92,12 @@ static void turn(struct load *l, uint64_t i)
 
 	if (g > l->n_g)
 		return;
-	put(l, (struct record){.type = REC_GO_UNBLOCK, .goid = g, .stack = stack, .skip = 2}, (t + 1) % THREADS);
+	put(l, (struct record){.type = REC_GO_UNBLOCK, .goid = g, .stack = stack, .skip = 2},
+	    (t + 1) % THREADS);
 	put(l, (struct record){.type = REC_GO_START, .goid = g}, t);
 	put(l, (struct record){
-		.type = REC_GO_BLOCK, .goid = g, .reason = BLOCK_CHAN_RECV, .stack = stack, .skip = 1,
+		.type = REC_GO_BLOCK, .goid = g, .reason = BLOCK_CHAN_RECV, .stack = stack,
+			.skip = 1,
 		.wait_kind = WAIT_CHAN, .object = 0xc000000000 + g / 2 * 96,
 	}, t);
 }
@@ -98,7 +106,8 @@ int main(int argc, char **argv)
 {
 	uint64_t want = (argc > 1 ? strtoull(argv[1], NULL, 0) : 10) * 1000000;
 	struct load l = {.now = 1000000000, .n_g = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000};
-	int fd = open(argc > 3 ? argv[3] : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = open(argc > 3 ? argv[3] : "/dev/null", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+		      0644);
 	struct symbols symbols = {frames, start_func};
 
 	if (fd < 0 || l.n_g < 4)
@@ -106,7 +115,8 @@ int main(int argc, char **argv)
 	struct stacks *stacks = stacks_new(&symbols);
 	struct writer *w = writer_new(fd, 23, stacks);
 
-	l.order = order_new(&(struct order_config){.writer = w, .stacks = stacks, .minor = 23, .wait_objects = true});
+	l.order = order_new(&(struct order_config){.writer = w, .stacks = stacks, .minor = 23,
+		.wait_objects = true});
 	define_stacks(l.order);
 	begin(&l);
 	uint64_t records = l.records, bytes = writer_written(w);
@@ -122,7 +132,8 @@ int main(int argc, char **argv)
 	const struct order_counts *c = order_counts(l.order);
 
 	printf("%.1f M records: %.1f ns each, %.0f MB/s, %.2f bytes each; %lu generations, %lu repairs, %lu dropped\n",
-	       (double)records / 1e6, ns / (double)records, (double)bytes / ns * 1e3, (double)bytes / (double)records,
+	       (double)records / 1e6, ns / (double)records, (double)bytes / ns * 1e3,
+		       (double)bytes / (double)records,
 	       c->generations, c->repairs, c->dropped);
 	order_free(l.order);
 	writer_free(w);

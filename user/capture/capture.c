@@ -70,7 +70,10 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->target_tgid = in_first_pid_namespace() ? (uint32_t)cfg->process->pid : 0;
 	c->skel->rodata->gc_worker_pc = plan->globals.gc_bg_mark_worker + cfg->process->bias;
 	c->skel->rodata->tls_g = (int32_t)plan->globals.tls_g;
-	c->skel->rodata->hidden_frames = !plan->offsets.g_parent_goid; /* both came with 1.21 */
+	c->skel->rodata->hidden_frames = go_version_cmp(cfg->version, 1, 21, 0) < 0;
+	c->skel->rodata->stop_skip = go_version_cmp(cfg->version, 1, 25, 0) < 0;
+	/* runtime/tracestack.go traceStack: a buffer of 128 with the skip in front; since 1.26 one of 135 */
+	c->skel->rodata->max_frames = go_version_cmp(cfg->version, 1, 26, 0) < 0 ? 126 : 133;
 	c->skel->rodata->want_stacks = !cfg->without_stacks;
 	c->skel->rodata->want_objects = !cfg->without_objects;
 	c->skel->rodata->text_lo = cfg->text_lo;
@@ -160,6 +163,8 @@ static int attach_sites(struct capture *c, const struct capture_config *cfg, boo
 		return attach_single(c, prog, cfg, why);
 	int err = attach_multi(c, bpf_program__fd(prog), cfg);
 
+	if (err && !process_alive(cfg->process))
+		return why_set(why, -ESRCH, "process %d ended while it was attached to", cfg->process->pid);
 	if (err)
 		why_set(why, err, "cannot attach %zu probes to %s: %s", cfg->plan->n_sites,
 			cfg->process->exe_name, strerror(-err));
@@ -263,7 +268,7 @@ int capture_open(const struct capture_config *cfg, struct capture **ret, struct 
 		c->ring_size = round_ring(cfg->ring_bytes ? cfg->ring_bytes : 64 << 20);
 		c->resolve.process = cfg->process;
 		c->resolve.plan = cfg->plan;
-		c->resolve.has_v1_reasons = !cfg->plan->offsets.g_parent_goid;
+		c->resolve.has_v1_reasons = go_version_cmp(cfg->version, 1, 21, 0) < 0;
 		read_wait_blocks(c, cfg);
 		err = open_with(c, cfg, multi, why);
 		if (!err)

@@ -69,9 +69,8 @@ struct recording {
 	struct pipeline *pipeline;
 	struct capture_sink sink;
 	struct snapshot_counts seen;
-	uint64_t begin_ns, end_ns;
+	uint64_t start_ns, begin_ns, end_ns; /* of gotrace, of the recording */
 	uint64_t cpu_begin_ns, cpu_ns; /* of the target, while recorded */
-	uint64_t learn_ns;         /* attach to the end of the snapshot */
 	/* the heap between two drains */
 	struct heap heap;
 	uint64_t heap_ns, live_told, goal_told;
@@ -256,6 +255,7 @@ static int open_capture(struct recording *r, struct why *why)
 	struct capture_config cc = {
 		.plan = r->target.plan,
 		.process = r->target.process,
+		.version = &r->target.build.version,
 		.text_lo = r->target.text_lo,
 		.text_hi = r->target.text_hi,
 		.ring_bytes = r->opt.ring_bytes,
@@ -289,7 +289,6 @@ static int arm(struct recording *r, struct why *why)
 		pipeline_snapshot(r->pipeline, &snap);
 	}
 	snapshot_free(&snap);
-	r->learn_ns = now_ns() - r->begin_ns;
 	return err;
 }
 
@@ -391,6 +390,7 @@ static struct summary_text_info info_of(struct recording *r, const struct captur
 		.trap_ns = cost_of_trap_ns(),
 		.attach_ns = cc->attach_ns,
 		.detach_ns = cc->detach_ns,
+		.first_record_ns = r->begin_ns - r->start_ns,
 		.lost = cc->lost,
 		.unread_stacks = cc->unread_stacks,
 		.bad_reads = cc->bad_reads + cc->unknown_goids,
@@ -474,7 +474,7 @@ static int check_options(struct recording *r, int argc, char **argv, struct why 
 
 int cmd_record(int argc, char **argv)
 {
-	struct recording r = {.opt = {.output = "trace.out"}};
+	struct recording r = {.opt = {.output = "trace.out"}, .start_ns = now_ns()};
 	struct why why = {""};
 	int first, err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc, argv, &first, &why);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apply.c - see apply.h. Record semantics: gotrace/record.h; rules: trace-format.md, sections 8 to 14. */
+/*
+ * apply.c - see apply.h. Record semantics: gotrace/record.h; rules: trace-format.md, sections 8
+ * to 14.
+ */
 #include "order/apply.h"
 
 #include "order/reasons.h"
@@ -10,7 +13,10 @@ static void drop(struct emit *e)
 	e->counts.dropped++;
 }
 
-/* The record's stack is that of the thread's goroutine; of goroutine 1 the runtime leaves runtime.main out. */
+/*
+ * The record's stack is that of the thread's goroutine; of goroutine 1 the runtime leaves
+ * runtime.main out.
+ */
 static uint32_t stack_of(struct emit *e, const struct m *m, const struct record *r)
 {
 	return stacks_logical(e->cfg.stacks, r->stack, r->skip, m && m->g && m->g->goid == 1);
@@ -21,7 +27,10 @@ static struct str text_of(const struct record *r)
 	return (struct str){r->text, r->text_len};
 }
 
-/* The thread runs what the record says. Facts about a context are not worth a repair: they are dropped. */
+/*
+ * The thread runs what the record says. Facts about a context are not worth a repair: they are
+ * dropped.
+ */
 static bool has_context(const struct m *m, const struct record *r)
 {
 	return m_runs(m) && (!r->goid || m->g->goid == r->goid) && (r->p < 0 || m->p->id == r->p);
@@ -53,7 +62,10 @@ static bool drive_creator(struct emit *e, struct m *m, const struct record *r)
 	return drive_some_p(e, m, r->p, false);
 }
 
-/* Takes down what the record tells about an unborn goroutine; NULL if it was born already (a late record). */
+/*
+ * Takes down what the record tells about an unborn goroutine; NULL if it was born already (a late
+ * record).
+ */
 static struct g *conceive(struct emit *e, struct m *m, const struct record *r)
 {
 	struct g *g = model_g_at(&e->model, r->goid);
@@ -84,7 +96,8 @@ static void on_go_create_blocked(struct emit *e, struct m *m, const struct recor
 	else if (e->cfg.minor >= 23)
 		emit_go_create_blocked(e, m, g, g->start_stack, g->stack);
 	else
-		g->is_parked = true; /* the only way to wait is to block: born when it is switched to or woken */
+		/* the only way to wait is to block: born when it is switched to or woken */
+		g->is_parked = true;
 }
 
 static bool is_ready_to_start(const struct m *m, const struct g *g, int32_t p)
@@ -122,7 +135,8 @@ static bool drive_to_record(struct emit *e, struct m *m, const struct record *r)
 static void on_go_block(struct emit *e, struct m *m, const struct record *r)
 {
 	if (drive_to_record(e, m, r))
-		emit_go_block(e, m, reason_block(r->reason), stack_of(e, m, r), r->wait_kind, r->object);
+		emit_go_block(e, m, reason_block(r->reason), stack_of(e, m, r), r->wait_kind,
+			      r->object);
 }
 
 static void on_go_stop(struct emit *e, struct m *m, const struct record *r)
@@ -196,18 +210,22 @@ static void on_syscall_begin(struct emit *e, struct m *m, const struct record *r
 	m->has_ticket = r->p >= 0;
 }
 
-/* Same P and same ticket as at the begin. Where one of them was not looked at, the model decides. */
+/*
+ * Same P and same ticket as at the begin. Where one of them was not looked at, the model decides.
+ */
 static bool has_kept_p(const struct m *m, const struct record *r)
 {
 	if (!m->p || m->p->state != P_SYSCALL)
 		return false;
 	if (r->p < 0)
 		return true;
-	return m->p->id == r->p && (!m->has_ticket || (m->syscall_p == r->p && m->syscall_aux == r->aux));
+	return m->p->id == r->p && (!m->has_ticket ||
+				    (m->syscall_p == r->p && m->syscall_aux == r->aux));
 }
 
 /* It lost its P and has one again: as the runtime writes it, runnable for an instant. */
-static void end_syscall_with_other_p(struct emit *e, struct m *m, struct g *g, const struct record *r)
+static void end_syscall_with_other_p(struct emit *e, struct m *m, struct g *g,
+				     const struct record *r)
 {
 	if (m->p && m->p->state == P_SYSCALL) {
 		e->counts.steals++;
@@ -423,7 +441,10 @@ static void on_sweep_end(struct emit *e, struct m *m, const struct record *r)
 		drop(e);
 }
 
-/* ------------------------------------------------------------------ metrics, annotations, samples */
+/*
+ * ------------------------------------------------------------------ metrics, annotations,
+ * samples
+ */
 
 static void heap(struct emit *e, struct m *m, const struct record *r, enum event_type type)
 {
@@ -454,13 +475,15 @@ static void on_task_begin(struct emit *e, struct m *m, const struct record *r)
 {
 	uint64_t *open;
 
-	if (!has_context(m, r) || !is_task_id(r->arg) || *(open = map64_at(&e->model.open_tasks, r->arg))) {
+	if (!has_context(m, r) || !is_task_id(r->arg) ||
+	    *(open = map64_at(&e->model.open_tasks, r->arg))) {
 		drop(e);
 		return;
 	}
 	*open = 1;
 	emit_plain(e, m, (struct event){
-		.type = EV_TASK_BEGIN, .id = r->arg, .value = r->object, .name = text_of(r), .stack = stack_of(e, m, r),
+		.type = EV_TASK_BEGIN, .id = r->arg, .value = r->object, .name = text_of(r),
+			.stack = stack_of(e, m, r),
 	});
 }
 
@@ -471,7 +494,8 @@ static void on_task_end(struct emit *e, struct m *m, const struct record *r)
 		return;
 	}
 	map64_del(&e->model.open_tasks, r->arg);
-	emit_plain(e, m, (struct event){.type = EV_TASK_END, .id = r->arg, .stack = stack_of(e, m, r)});
+	emit_plain(e, m, (struct event){.type = EV_TASK_END, .id = r->arg,
+		.stack = stack_of(e, m, r)});
 }
 
 enum { MAX_REGIONS = 1024 }; /* nested in one goroutine: more is a loop of lost ends */
@@ -484,7 +508,8 @@ static void on_region_begin(struct emit *e, struct m *m, const struct record *r)
 	}
 	g_push_region(m->g, r->arg, r->text ? r->text : "", r->text_len);
 	emit_plain(e, m, (struct event){
-		.type = EV_REGION_BEGIN, .id = r->arg, .name = text_of(r), .stack = stack_of(e, m, r),
+		.type = EV_REGION_BEGIN, .id = r->arg, .name = text_of(r),
+			.stack = stack_of(e, m, r),
 	});
 }
 
@@ -492,10 +517,14 @@ static bool is_region_of(const struct region *region, const struct record *r)
 {
 	if (!r->text_len && !r->arg)
 		return true; /* the record tells nothing: the innermost */
-	return region->task == r->arg && region->n == r->text_len && !memcmp(region->name, r->text, region->n);
+	return region->task == r->arg && region->n == r->text_len &&
+		!memcmp(region->name, r->text, region->n);
 }
 
-/* Ends come in the order of nesting, or the reader fails: the inner ones whose end was lost first. */
+/*
+ * Ends come in the order of nesting, or the reader fails: the inner ones whose end was lost
+ * first.
+ */
 static void end_regions(struct emit *e, struct m *m, size_t depth, const struct record *r)
 {
 	struct g *g = m->g;
@@ -521,7 +550,8 @@ static void on_region_end(struct emit *e, struct m *m, const struct record *r)
 
 	if (!depth) { /* begun before the trace: allowed */
 		emit_plain(e, m, (struct event){
-			.type = EV_REGION_END, .id = r->arg, .name = text_of(r), .stack = stack_of(e, m, r),
+			.type = EV_REGION_END, .id = r->arg, .name = text_of(r),
+				.stack = stack_of(e, m, r),
 		});
 		return;
 	}
@@ -542,7 +572,8 @@ static void on_log(struct emit *e, struct m *m, const struct record *r)
 	uint32_t value_at = min_u64(r->key_len + 1u, r->text_len); /* after the NUL */
 
 	emit_plain(e, m, (struct event){
-		.type = EV_LOG, .id = r->arg, .name = {r->text, r->key_len}, .stack = stack_of(e, m, r),
+		.type = EV_LOG, .id = r->arg, .name = {r->text, r->key_len},
+			.stack = stack_of(e, m, r),
 		.text = {r->text + value_at, r->text_len - value_at},
 	});
 }
@@ -551,12 +582,14 @@ static void on_cpu_sample(struct emit *e, struct m *m, const struct record *r)
 {
 	int64_t p = r->p >= 0 ? r->p : m->p ? m->p->id : EVENT_NO_P;
 
-	emit_sample(e, m->tid, p, r->goid, stacks_logical(e->cfg.stacks, r->stack, r->skip, r->goid == 1));
+	emit_sample(e, m->tid, p, r->goid, stacks_logical(e->cfg.stacks, r->stack, r->skip,
+							  r->goid == 1));
 }
 
 /* ------------------------------------------------------------------ dispatch */
 
-enum need { NEED_M = 1, NEED_G = 2, NEED_MG = 3, IS_STEP = 4 /* of scheduling: ends a coroutine's pending exit */ };
+enum need { NEED_M = 1, NEED_G = 2, NEED_MG = 3, IS_STEP = 4 /* of scheduling:
+	ends a coroutine's pending exit */ };
 
 static const struct {
 	void (*apply)(struct emit *e, struct m *m, const struct record *r);
@@ -600,7 +633,8 @@ void apply_record(struct emit *e, const struct record *r)
 {
 	uint8_t need = r->type < ARRAY_SIZE(handlers) ? handlers[r->type].need : 0;
 
-	if (r->type >= ARRAY_SIZE(handlers) || !handlers[r->type].apply || ((need & NEED_M) && !r->tid) ||
+	if (r->type >= ARRAY_SIZE(handlers) || !handlers[r->type].apply ||
+	    ((need & NEED_M) && !r->tid) ||
 	    ((need & NEED_G) && !r->goid)) {
 		drop(e);
 		return;

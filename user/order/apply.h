@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * apply.h - what each record means: the model is driven to the record's precondition, then its event is emitted.
+ * apply.h - what each record means: the model is driven to the record's precondition, then its
+ * event is emitted.
  *
- * Records of the capture itself (REC_LOSS and later) are order.c's. A record that cannot be expressed is counted as dropped.
+ * Records of the capture itself (REC_LOSS and later) are order.c's. A record that cannot be
+ * expressed is counted as dropped.
  */
 #ifndef ORDER_APPLY_H
 #define ORDER_APPLY_H

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 enum {
-	SLACK_NS = 1000000,  /* a stamp may be older than its place in the stream by a probe's run */
+	SLACK_NS = 1000000,
+		 /* a stamp may be older than its place in the stream by a probe's run */
 	MAX_HELD = 1 << 22,  /* 350 MB; a snapshot of a million goroutines takes 0.3 s */
 };
 
@@ -86,7 +87,10 @@ const struct record *attach_next(struct attach *a)
 	return a->next < a->held.n ? &a->held.v[a->next++] : NULL;
 }
 
-/* ------------------------------------------------------------------ claims: the first mention counts */
+/*
+ * ------------------------------------------------------------------ claims: the first mention
+ * counts
+ */
 
 static struct thread_claim *thread_claim(struct attach *a, uint64_t tid)
 {
@@ -263,7 +267,10 @@ static void claim_record(struct attach *a, const struct record *r)
 	}
 }
 
-/* ------------------------------------------------------------------ claims and snapshot become the model */
+/*
+ * ------------------------------------------------------------------ claims and snapshot become
+ * the model
+ */
 
 static void place_g(struct emit *e, struct g *g, uint64_t tid, enum g_state state)
 {
@@ -287,8 +294,12 @@ static bool may_have_g(struct attach *a, struct emit *e, uint64_t tid, uint64_t 
 	return tid && !model_m_at(&e->model, tid)->g && (!t || !t->knows_g || t->goid == goid);
 }
 
-/* A goroutine whose thread belongs to another: it cannot be there. In a syscall it has long left or waits. */
-static void install_g(struct attach *a, struct emit *e, uint64_t goid, uint64_t tid, enum g_state state)
+/*
+ * A goroutine whose thread belongs to another: it cannot be there. In a syscall it has long left
+ * or waits.
+ */
+static void install_g(struct attach *a, struct emit *e, uint64_t goid, uint64_t tid,
+		      enum g_state state)
 {
 	struct g *g = model_g_at(&e->model, goid);
 
@@ -313,12 +324,16 @@ static void install_gs(struct attach *a, struct emit *e)
 	for (uint32_t i = 0; i < a->snap.n_g; i++) {
 		const struct snapshot_g *s = &a->snap.g[i];
 
-		if (s->goid && s->state >= GO_RUNNABLE && s->state <= GO_WAITING && !map64_get(&a->g_of, s->goid))
+		if (s->goid && s->state >= GO_RUNNABLE && s->state <= GO_WAITING &&
+		    !map64_get(&a->g_of, s->goid))
 			install_g(a, e, s->goid, s->tid, (enum g_state)s->state);
 	}
 }
 
-/* The stack names the goroutine. A goroutine whose stack could not be read is named by its start function. */
+/*
+ * The stack names the goroutine. A goroutine whose stack could not be read is named by its start
+ * function.
+ */
 static void install_stacks(struct attach *a, struct emit *e)
 {
 	for (uint32_t i = 0; i < a->snap.n_g; i++) {

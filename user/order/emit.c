@@ -36,7 +36,10 @@ static void put(struct emit *e, const struct event *ev)
 		e->cfg.observe(e->cfg.observe_ctx, ev);
 }
 
-/* A status takes the time of the event that it prepares, and no tick of its own: a million of them cost no time. */
+/*
+ * A status takes the time of the event that it prepares, and no tick of its own: a million of
+ * them cost no time.
+ */
 static void put_status(struct emit *e, struct m *m, struct event ev)
 {
 	set_context(&ev, m);
@@ -44,7 +47,10 @@ static void put_status(struct emit *e, struct m *m, struct event ev)
 	put(e, &ev);
 }
 
-/* Before the model changes: opens a generation if need be, and takes down the context before the event. */
+/*
+ * Before the model changes: opens a generation if need be, and takes down the context before the
+ * event.
+ */
 static struct event begin(struct emit *e, enum event_type type, struct m *m)
 {
 	struct event ev = {.type = (uint8_t)type, .is_repair = e->is_repair};
@@ -73,7 +79,8 @@ static void simple(struct emit *e, enum event_type type, struct m *m)
 	end(e, &ev, m);
 }
 
-static void with_stack(struct emit *e, enum event_type type, struct m *m, struct str name, uint32_t stack)
+static void with_stack(struct emit *e, enum event_type type, struct m *m, struct str name,
+		       uint32_t stack)
 {
 	struct event ev = begin(e, type, m);
 
@@ -88,7 +95,8 @@ static void put_p_status(struct emit *e, struct p *p)
 {
 	p->seq = 0;
 	p->generation = e->generation;
-	put_status(e, p->m, (struct event){.type = EV_PROC_STATUS, .id = (uint64_t)p->id, .status = p->state});
+	put_status(e, p->m, (struct event){.type = EV_PROC_STATUS, .id = (uint64_t)p->id,
+		.status = p->state});
 }
 
 static void put_g_status(struct emit *e, struct m *m, struct g *g, enum event_type type)
@@ -107,7 +115,10 @@ static enum event_type first_status(const struct emit *e, const struct g *g)
 	return e->cfg.minor >= 23 && g->stack ? EV_GO_STATUS_STACK : EV_GO_STATUS;
 }
 
-/* P before G on a thread: the other order makes go tool trace panic (trace-format.md, section 14). */
+/*
+ * P before G on a thread: the other order makes go tool trace panic (trace-format.md, section
+ * 14).
+ */
 static void put_statuses(struct emit *e)
 {
 	struct model *md = &e->model;
@@ -120,7 +131,8 @@ static void put_statuses(struct emit *e)
 		struct m *m = md->threads.v[i];
 
 		if (m->g)
-			put_g_status(e, m, m->g, e->generation == 1 ? first_status(e, m->g) : EV_GO_STATUS);
+			put_g_status(e, m, m->g, e->generation == 1 ? first_status(e, m->g) :
+				     EV_GO_STATUS);
 	}
 	for (size_t pos = 0; e->generation == 1 && model_g_next(md, &pos, &g);)
 		if (!g->m && g->state != G_UNBORN)
@@ -128,7 +140,8 @@ static void put_statuses(struct emit *e)
 }
 
 /*
- * Needs M, P and G, and consumers want it early. Its value covers every P id, or the MMU page of go tool trace fails
+ * Needs M, P and G, and consumers want it early. Its value covers every P id, or the MMU page of go
+ * tool trace fails
  * (trace-format.md, section 14).
  */
 static void pay_procs_change(struct emit *e, struct m *m)
@@ -315,7 +328,8 @@ void emit_go_status(struct emit *e, struct g *g, enum g_state state)
 	e->last_tick = next_tick(e);
 }
 
-static void create(struct emit *e, enum event_type type, struct m *m, struct g *g, uint32_t start_stack, uint32_t stack)
+static void create(struct emit *e, enum event_type type, struct m *m, struct g *g,
+		   uint32_t start_stack, uint32_t stack)
 {
 	struct event ev = begin(e, type, m);
 
@@ -332,7 +346,8 @@ void emit_go_create(struct emit *e, struct m *m, struct g *g, uint32_t start_sta
 	born(e, g, G_RUNNABLE);
 }
 
-void emit_go_create_blocked(struct emit *e, struct m *m, struct g *g, uint32_t start_stack, uint32_t stack)
+void emit_go_create_blocked(struct emit *e, struct m *m, struct g *g, uint32_t start_stack,
+			    uint32_t stack)
 {
 	assert(e->cfg.minor >= 23);
 	create(e, EV_GO_CREATE_BLOCKED, m, g, start_stack, stack);
@@ -364,7 +379,8 @@ void emit_go_start(struct emit *e, struct m *m, struct g *g)
 	pay_procs_change(e, m);
 }
 
-void emit_go_block(struct emit *e, struct m *m, struct str reason, uint32_t stack, uint8_t wait_kind, uint64_t object)
+void emit_go_block(struct emit *e, struct m *m, struct str reason, uint32_t stack,
+		   uint8_t wait_kind, uint64_t object)
 {
 	assert(m_runs(m));
 	close_stw(e, m);
@@ -554,6 +570,7 @@ void emit_plain(struct emit *e, struct m *m, struct event ev)
 void emit_sample(struct emit *e, uint64_t tid, int64_t p, uint64_t goid, uint32_t stack)
 {
 	put(e, &(struct event){
-		.type = EV_CPU_SAMPLE, .ts_ns = e->now_ns, .m = tid, .p = p, .g = goid, .stack = stack,
+		.type = EV_CPU_SAMPLE, .ts_ns = e->now_ns, .m = tid, .p = p, .g = goid,
+			.stack = stack,
 	});
 }

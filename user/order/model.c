@@ -82,7 +82,10 @@ static void free_regions(struct g *g)
 	vec_free(&g->regions);
 }
 
-/* Closes the gap, so that no search needs tombstones: what follows moves up unless it would leave its home. */
+/*
+ * Closes the gap, so that no search needs tombstones: what follows moves up unless it would leave
+ * its home.
+ */
 static void remove_slot(struct model *md, size_t hole)
 {
 	size_t mask = md->g_cap - 1;

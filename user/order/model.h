@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * model.h - what a reader of the trace believes about every goroutine, thread and P (trace-format.md, sections 6 and 8).
+ * model.h - what a reader of the trace believes about every goroutine, thread and P
+ * (trace-format.md, sections 6 and 8).
  *
- * Only data and who-has-what: emit.c changes it, one event at a time, and asserts the reader's rules; repair.c and the
- * record handlers look at it. Pointers are stable. A goroutine lives from its first mention to its destruction; a thread is
+ * Only data and who-has-what: emit.c changes it, one event at a time, and asserts the reader's
+ * rules; repair.c and the
+ * record handlers look at it. Pointers are stable. A goroutine lives from its first mention to its
+ * destruction; a thread is
  * forgotten when it has neither goroutine nor P at a generation's end; Ps stay.
  */
 #ifndef ORDER_MODEL_H
@@ -31,7 +34,10 @@ struct g {
 	uint32_t stack;         /* of an unborn one: creator's; of the snapshot: its own */
 	uint8_t state;          /* enum g_state */
 	bool in_stw, in_assist;
-	bool is_parked;         /* of an unborn one: a coroutine, made waiting (header 22 cannot say so, it is born later) */
+	/*
+	 * of an unborn one: a coroutine, made waiting (header 22 cannot say so, it is born later)
+	 */
+	bool is_parked;
 	VEC(struct region) regions;
 };
 
@@ -48,15 +54,18 @@ struct m {
 	uint64_t tid;
 	struct g *g;
 	struct p *p;
-	uint64_t last_tick;     /* of its last event: the least recently used loses its P when one is missing */
+	/* of its last event: the least recently used loses its P when one is missing */
+	uint64_t last_tick;
 	int32_t syscall_p;      /* P and ticket at the begin of the syscall */
 	uint32_t syscall_aux;
 	bool has_ticket;        /* these two are known */
-	bool is_coro_exit;      /* its goroutine was destroyed by a coroutine switch whose target is not known yet */
+	/* its goroutine was destroyed by a coroutine switch whose target is not known yet */
+	bool is_coro_exit;
 };
 
 #define MODEL_M_CACHE 256
-#define MODEL_MAX_P 65536 /* the runtime's own limit is below (runtime/runtime2.go: _MaxGomaxprocs was 1024) */
+#define MODEL_MAX_P 65536 /* the runtime's own limit is below (runtime/runtime2.go:
+							       _MaxGomaxprocs was 1024) */
 
 struct model {
 	struct g_slot { uint64_t goid; struct g *g; } *g_slots; /* open addressing, goid 0: free */
@@ -78,7 +87,8 @@ void model_free(struct model *md);
 struct g *model_g(const struct model *md, uint64_t goid);   /* NULL: not known */
 struct g *model_g_at(struct model *md, uint64_t goid);      /* created unborn */
 void model_g_del(struct model *md, struct g *g);
-bool model_g_next(const struct model *md, size_t *pos, struct g **ret); /* *pos from 0; no creation or deletion meanwhile */
+/* *pos from 0; no creation or deletion meanwhile */
+bool model_g_next(const struct model *md, size_t *pos, struct g **ret);
 
 struct m *model_m_at(struct model *md, uint64_t tid);
 void model_drop_threads(struct model *md);
@@ -88,7 +98,10 @@ struct p *model_p_at(struct model *md, int32_t id);         /* created idle; NUL
 
 /* A thread that runs a goroutine on a P, or NULL. */
 struct m *model_running_m(struct model *md);
-/* The P to give to a thread that must have had one: idle, else held in a syscall, else that of the stalest thread. */
+/*
+ * The P to give to a thread that must have had one: idle, else held in a syscall, else that of
+ * the stalest thread.
+ */
 struct p *model_spare_p(const struct model *md);
 /* A thread on which GoCreate is legal: with P, and no goroutine or a running one. NULL: none. */
 struct m *model_creating_m(struct model *md, struct m *preferred);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order.c - see order.h: holds back for the snapshot, cuts generations, and gives the rest to apply.c. */
+/*
+ * order.c - see order.h: holds back for the snapshot, cuts generations, and gives the rest to
+ * apply.c.
+ */
 #include "order/order.h"
 
 #include <assert.h>
@@ -13,8 +16,10 @@ enum {
 	DEFAULT_GENERATION_NS = 1000000000,
 	DEFAULT_GENERATION_BYTES = 8 << 20,
 	/*
-	 * A stop-the-world whose end was lost must not hold a generation in memory for ever. Crossing is safe in our
-	 * files, because the kinds have the same ids in every generation (trace-format.md, section 10); it is only not
+	 * A stop-the-world whose end was lost must not hold a generation in memory for ever.
+	 * Crossing is safe in our
+	 * files, because the kinds have the same ids in every generation (trace-format.md, section
+	 * 10); it is only not
 	 * done without need.
 	 */
 	PATIENCE = 16,

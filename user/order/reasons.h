@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reasons.h - the words of the format: why a goroutine blocks or stops, why the world stops, labels.
+ * reasons.h - the words of the format: why a goroutine blocks or stops, why the world stops,
+ * labels.
  *
- * Strings as in Go 1.26 (runtime/traceruntime.go: traceBlockReasonStrings, traceGoStopReasonStrings; runtime/proc.go:
- * stwReasonStrings). Numbers that are not known give "unspecified" and "unknown", as the runtime would.
+ * Strings as in Go 1.26 (runtime/traceruntime.go: traceBlockReasonStrings,
+ * traceGoStopReasonStrings; runtime/proc.go:
+ * stwReasonStrings). Numbers that are not known give "unspecified" and "unknown", as the runtime
+ * would.
  */
 #ifndef ORDER_REASONS_H
 #define ORDER_REASONS_H

@@ -5,12 +5,16 @@
 #include <assert.h>
 
 /*
- * The reason of an inserted stop or block: the empty one shows as "Block time ()" and does not claim what nobody saw
+ * The reason of an inserted stop or block: the empty one shows as "Block time ()" and does not
+ * claim what nobody saw
  * (trace-format.md, section 13).
  */
 static const struct str no_reason = {"", 0};
 
-/* A thread that no kernel has (PID_MAX_LIMIT is 2^22): goroutines are born on it when no thread has a P. */
+/*
+ * A thread that no kernel has (PID_MAX_LIMIT is 2^22): goroutines are born on it when no thread
+ * has a P.
+ */
 #define HELPER_TID ((1ull << 22) + 1)
 
 /* Rule (b) of atlas 2.3: who leaves a syscall without its P lost it earlier. */
@@ -158,7 +162,8 @@ static bool is_running_on(const struct g *g, const struct m *m, int32_t p)
 /* The end of the syscall was lost, the goroutine kept its P. */
 static bool ended_syscall(struct emit *e, struct m *m, struct g *g, int32_t p)
 {
-	if (g->m != m || g->state != G_SYSCALL || !m->p || m->p->state != P_SYSCALL || (p >= 0 && m->p->id != p))
+	if (g->m != m || g->state != G_SYSCALL || !m->p || m->p->state != P_SYSCALL ||
+	    (p >= 0 && m->p->id != p))
 		return false;
 	emit_syscall_end(fix(e), m);
 	return true;

@@ -325,11 +325,11 @@ static void read_start(struct spool_reader *r, struct cursor *c)
 
 static void read_stack(struct cursor *c, const struct spool_sink *sink)
 {
-	uint64_t pcs[STACK_MAX_FRAMES];
+	uint64_t pcs[STACK_MAX_RAW];
 	struct stack_def def = {.id = (uint32_t)cursor_varint(c), .flags = cursor_u8(c), .pcs = pcs};
 	uint64_t n = cursor_varint(c);
 
-	if (n > STACK_MAX_FRAMES)
+	if (n > STACK_MAX_RAW)
 		c->bad = true;
 	for (uint64_t i = 0; i < n && !c->bad; i++)
 		pcs[i] = cursor_varint(c);

@@ -7,7 +7,8 @@
 
 #include "trace/extra.h"
 
-enum { HEADER_BYTES = 16, BATCH = 1, EXPERIMENTAL = 49, END_OF_GENERATION = 52, STRINGS = 4, STRING = 5 };
+enum { HEADER_BYTES = 16, BATCH = 1, EXPERIMENTAL = 49, END_OF_GENERATION = 52, STRINGS = 4,
+	STRING = 5 };
 
 /* The chunk whose parts are being joined. */
 struct joint {
@@ -32,7 +33,8 @@ static void close_chunk(struct extra_chunks *x, struct joint *j)
 	j->is_open = false;
 }
 
-static void begin_chunk(struct extra_chunks *x, struct joint *j, uint64_t generation, uint64_t chunk)
+static void begin_chunk(struct extra_chunks *x, struct joint *j, uint64_t generation,
+			uint64_t chunk)
 {
 	x->broken += j->is_open;
 	j->bytes.n = 0;
@@ -42,7 +44,8 @@ static void begin_chunk(struct extra_chunks *x, struct joint *j, uint64_t genera
 	j->is_open = true;
 }
 
-static void take_part(struct extra_chunks *x, struct joint *j, uint64_t generation, const uint8_t *s, size_t n)
+static void take_part(struct extra_chunks *x, struct joint *j, uint64_t generation,
+		      const uint8_t *s, size_t n)
 {
 	struct cursor c = cursor_of(s + EXTRA_MAGIC_LEN, n - EXTRA_MAGIC_LEN);
 	uint64_t chunk = cursor_varint(&c), part = cursor_varint(&c);
@@ -52,7 +55,8 @@ static void take_part(struct extra_chunks *x, struct joint *j, uint64_t generati
 		return;
 	if (!part)
 		begin_chunk(x, j, generation, chunk);
-	if (!j->is_open || j->generation != generation || j->chunk != chunk || j->next_part != part) {
+	if (!j->is_open || j->generation != generation || j->chunk != chunk ||
+	    j->next_part != part) {
 		x->broken += j->is_open;
 		j->is_open = false;
 		return;
@@ -63,7 +67,8 @@ static void take_part(struct extra_chunks *x, struct joint *j, uint64_t generati
 		close_chunk(x, j);
 }
 
-static void scan_strings(struct extra_chunks *x, struct joint *j, uint64_t generation, struct cursor c)
+static void scan_strings(struct extra_chunks *x, struct joint *j, uint64_t generation,
+			 struct cursor c)
 {
 	while (cursor_left(&c) && cursor_u8(&c) == STRING) {
 		uint64_t id = cursor_varint(&c), n = cursor_varint(&c);
@@ -71,7 +76,8 @@ static void scan_strings(struct extra_chunks *x, struct joint *j, uint64_t gener
 
 		if (!s || c.bad)
 			return;
-		if (id >= EXTRA_FIRST_ID && n >= EXTRA_MAGIC_LEN && !memcmp(s, EXTRA_MAGIC, EXTRA_MAGIC_LEN))
+		if (id >= EXTRA_FIRST_ID && n >= EXTRA_MAGIC_LEN &&
+		    !memcmp(s, EXTRA_MAGIC, EXTRA_MAGIC_LEN))
 			take_part(x, j, generation, s, n);
 	}
 }
@@ -216,7 +222,8 @@ void attach_decoder_init(struct attach_decoder *d, const struct extra_chunk *chu
 	d->left = cursor_varint(&d->c);
 }
 
-int attach_decoder_next(struct attach_decoder *d, uint64_t *goid, uint8_t *block_reason, uint8_t *wait_reason)
+int attach_decoder_next(struct attach_decoder *d, uint64_t *goid, uint8_t *block_reason,
+			uint8_t *wait_reason)
 {
 	if (!d->left && !d->c.bad)
 		return 0;
@@ -232,7 +239,8 @@ int attach_decoder_next(struct attach_decoder *d, uint64_t *goid, uint8_t *block
 	return 1;
 }
 
-int extra_decode_loss(const struct extra_chunk *chunk, uint64_t *from_ns, uint64_t *to_ns, uint64_t *records)
+int extra_decode_loss(const struct extra_chunk *chunk, uint64_t *from_ns, uint64_t *to_ns,
+		      uint64_t *records)
 {
 	struct cursor c = cursor_of(chunk->data, chunk->n);
 	uint64_t from = cursor_varint(&c), to = cursor_varint(&c), lost = cursor_varint(&c);

@@ -2,10 +2,13 @@
 /*
  * extra.h - gets back what gotrace hid in a trace file (trace/extra.h: the coding and the kinds).
  *
- * A scanner of batches and string tables, for any v2 header and whoever wrote the file: a file without extra data gives no
- * chunks. The bytes are untrusted: nothing is allocated that the file does not hold, what cannot be read ends the scan.
+ * A scanner of batches and string tables, for any v2 header and whoever wrote the file: a file
+ * without extra data gives no
+ * chunks. The bytes are untrusted: nothing is allocated that the file does not hold, what cannot be
+ * read ends the scan.
  *
- *	extra_scan(bytes, n, &x);  for (size_t i = 0; i < x.chunks.n; i++) ... x.chunks.v[i] ...;  extra_chunks_free(&x);
+ *	extra_scan(bytes, n,
+		   &x);  for (size_t i = 0; i < x.chunks.n; i++) ... x.chunks.v[i] ...;  extra_chunks_free(&x);
  */
 #ifndef READ_EXTRA_H
 #define READ_EXTRA_H
@@ -32,7 +35,10 @@ void extra_chunks_free(struct extra_chunks *x);
 /* The value of a metadata key, the last one said; NULL: none. Free it. */
 char *extra_metadata_value(const struct extra_chunks *x, const char *key);
 
-/* EXTRA_WAITS: 1 and the object of the next block (kind WAIT_NOTHING: not known), 0 at the end, -EBADMSG. */
+/*
+ * EXTRA_WAITS: 1 and the object of the next block (kind WAIT_NOTHING: not known), 0 at the end,
+ * -EBADMSG.
+ */
 struct wait_decoder {
 	struct cursor c;
 	VEC(struct wait_seen { uint64_t object; uint32_t next; uint8_t kind; }) objects;
@@ -49,9 +55,11 @@ struct attach_decoder {
 	uint64_t left, goid;
 };
 void attach_decoder_init(struct attach_decoder *d, const struct extra_chunk *chunk);
-int attach_decoder_next(struct attach_decoder *d, uint64_t *goid, uint8_t *block_reason, uint8_t *wait_reason);
+int attach_decoder_next(struct attach_decoder *d, uint64_t *goid, uint8_t *block_reason,
+			uint8_t *wait_reason);
 
 /* EXTRA_LOSS: 0 or -EBADMSG. */
-int extra_decode_loss(const struct extra_chunk *chunk, uint64_t *from_ns, uint64_t *to_ns, uint64_t *records);
+int extra_decode_loss(const struct extra_chunk *chunk, uint64_t *from_ns, uint64_t *to_ns,
+		      uint64_t *records);
 
 #endif

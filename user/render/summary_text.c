@@ -105,7 +105,8 @@ static void cost(FILE *f, const struct summary_text_info *i)
 			100.0 * ns / (double)max_u64(i->target_cpu_ns, 1), COUNT(i->traps), each / 1e3);
 	else
 		fprintf(f, "  %-12s %s traps\n", "cost", COUNT(i->traps));
-	fprintf(f, "  %-12s attached in %s, detached in %s\n", "", TIME(i->attach_ns), TIME(i->detach_ns));
+	fprintf(f, "  %-12s attached in %s (first record after %s), detached in %s\n", "", TIME(i->attach_ns),
+		TIME(i->first_record_ns), TIME(i->detach_ns));
 }
 
 static void scheduler(FILE *f, const struct summary *s)

@@ -18,7 +18,7 @@ struct summary_text_info {
 	uint64_t duration_ns, target_cpu_ns;
 	uint64_t traps;
 	double trap_ns;            /* of a trap that does nothing, on this machine; 0 not measured */
-	uint64_t attach_ns, detach_ns;
+	uint64_t attach_ns, detach_ns, first_record_ns; /* the last: since gotrace was started */
 	uint64_t lost, unread_stacks, bad_reads;
 	uint32_t goroutines_at_attach;
 	bool target_ended, target_execed;

@@ -187,12 +187,12 @@ static bool frame_at(const struct reader *r, struct parked *k, uint64_t *next, u
 
 static uint32_t walk(const struct reader *r, struct parked *k)
 {
-	uint64_t pcs[STACK_MAX_FRAMES], next, ret;
+	uint64_t pcs[STACK_MAX_RAW], next, ret;
 	unsigned n = 0;
 
 	if (k->pc)
 		pcs[n++] = k->pc;
-	while (n < STACK_MAX_FRAMES && frame_at(r, k, &next, &ret) && ret) {
+	while (n < STACK_MAX_RAW && frame_at(r, k, &next, &ret) && ret) {
 		pcs[n++] = ret;
 		if (next <= k->fp)
 			break;

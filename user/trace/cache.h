@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cache.h - from a nonzero uint64_t to a uint32_t, nothing is ever removed: the lookup of the hot paths.
+ * cache.h - from a nonzero uint64_t to a uint32_t, nothing is ever removed: the lookup of the hot
+ * paths.
  *
- * Unlike map64 a hit is one multiplication and, nearly always, one cache line; inline for that reason. The zero
+ * Unlike map64 a hit is one multiplication and, nearly always, one cache line; inline for that
+ * reason. The zero
  * cache is empty.
  */
 #ifndef TRACE_CACHE_H

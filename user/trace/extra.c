@@ -45,7 +45,10 @@ static bool is_object(const struct wait_coder *c, uint32_t number_1, uint8_t kin
 	return o->object == object && o->kind == kind;
 }
 
-/* Number + 1 of the object; *is_new when it had none. Objects of one hash stand under the next hash. */
+/*
+ * Number + 1 of the object; *is_new when it had none. Objects of one hash stand under the next
+ * hash.
+ */
 static uint32_t object_number(struct wait_coder *c, uint8_t kind, uint64_t object, bool *is_new)
 {
 	*is_new = false;
@@ -53,7 +56,8 @@ static uint32_t object_number(struct wait_coder *c, uint8_t kind, uint64_t objec
 		uint64_t *number = map64_at(&c->numbers, h);
 
 		if (!*number) {
-			*vec_push(&c->objects) = (struct wait_object){.object = object, .kind = kind};
+			*vec_push(&c->objects) = (struct wait_object){.object = object,
+				.kind = kind};
 			*number = c->objects.n;
 			*is_new = true;
 		}

@@ -16,7 +16,8 @@
  *	EXTRA_METADATA      lines "key=value\n", UTF-8 by convention. A later line of a key replaces an earlier one.
  *	                    Written by cmd. Key "waitreason.N" names number N of EXTRA_ATTACH.
  *	EXTRA_WAITS         what the blocks of this generation wait for: one code per GoBlock event, in the order of
- *	                    their times (of one time: as they stand in the stream of the thread). Coding: struct wait_coder.
+ *	                    their times (of one time: as they stand in the stream of the thread). Coding: enum extra_wait_code.
+ *	                    A generation without this chunk: none of its objects is known.
  *	EXTRA_ATTACH        n varint, then per goroutine that waited at attach: goid as zigzag difference to the one before,
  *	                    enum block_reason u8, index in the target's waitReasonStrings u8.
  *	EXTRA_LOSS          from_ns varint, to_ns varint, records varint: so many records of this interval were lost. Times are

@@ -66,7 +66,7 @@ static bool is_same_raw(const struct raw_stack *r, const struct stack_def *def, 
 
 void stacks_define(struct stacks *s, const struct stack_def *def)
 {
-	unsigned n = def->n < STACK_MAX_FRAMES ? def->n : STACK_MAX_FRAMES;
+	unsigned n = def->n < STACK_MAX_RAW ? def->n : STACK_MAX_RAW;
 	uint64_t *known = map64_get(&s->raw_ids, def->id);
 
 	if (!def->id || !n)

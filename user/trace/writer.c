@@ -18,7 +18,8 @@ enum {
 };
 
 /* First content bytes and entry ids of table batches. */
-enum { B_EVENTS = 1, B_STACKS = 2, E_STACK = 3, B_STRINGS = 4, E_STRING = 5, B_SAMPLES = 6, E_SAMPLE = 7, E_FREQUENCY = 8 };
+enum { B_EVENTS = 1, B_STACKS = 2, E_STACK = 3, B_STRINGS = 4, E_STRING = 5, B_SAMPLES = 6,
+	E_SAMPLE = 7, E_FREQUENCY = 8 };
 
 /* A batch being filled at the end of a buf. */
 struct batch {
@@ -37,7 +38,8 @@ struct stream {
 /* The string table of a generation: ids are positions + 1. */
 struct strings {
 	struct buf bytes;
-	VEC(struct string_entry { size_t at; uint32_t n; uint32_t next; }) entries; /* next: id with the same hash, or 0 */
+	/* next: id with the same hash, or 0 */
+	VEC(struct string_entry { size_t at; uint32_t n; uint32_t next; }) entries;
 	struct cache by_hash;
 };
 
@@ -253,7 +255,8 @@ static uint32_t new_stack_id(struct writer *w, uint32_t number)
 		size_t cap = max_u64(number + 1ull, w->stack_ids_cap * 2);
 
 		w->stack_ids = xrealloc(w->stack_ids, cap * sizeof(*w->stack_ids));
-		memset(w->stack_ids + w->stack_ids_cap, 0, (cap - w->stack_ids_cap) * sizeof(*w->stack_ids));
+		memset(w->stack_ids + w->stack_ids_cap, 0,
+		       (cap - w->stack_ids_cap) * sizeof(*w->stack_ids));
 		w->stack_ids_cap = cap;
 	}
 	*vec_push(&w->used_stacks) = number;
@@ -273,7 +276,8 @@ static inline uint32_t stack_id(struct writer *w, uint32_t number)
 
 /* ------------------------------------------------------------------ batches */
 
-static void batch_open(struct batch *b, struct buf *out, uint64_t generation, uint64_t m, uint64_t tick)
+static void batch_open(struct batch *b, struct buf *out, uint64_t generation, uint64_t m,
+		       uint64_t tick)
 {
 	buf_byte(out, B_EVENTS);
 	buf_varint(out, generation);
@@ -304,7 +308,8 @@ static bool batch_has_room(const struct batch *b, const struct buf *out, size_t 
 }
 
 /* Room for an entry of n bytes in a run of table batches of one kind. */
-static void table_reserve(struct writer *w, struct batch *b, struct buf *out, uint8_t kind, size_t n)
+static void table_reserve(struct writer *w, struct batch *b, struct buf *out, uint8_t kind,
+			  size_t n)
 {
 	if (batch_has_room(b, out, n))
 		return;
@@ -369,7 +374,8 @@ void writer_begin_generation(struct writer *w, uint64_t ts_ns)
 static void add_sample(struct writer *w, const struct event *ev)
 {
 	*vec_push(&w->samples) = (struct sample){
-		.tick = ev->ts_ns / WRITER_TICK_NS, .m = ev->m, .p = (uint64_t)ev->p, .g = ev->g, .stack = ev->stack,
+		.tick = ev->ts_ns / WRITER_TICK_NS, .m = ev->m, .p = (uint64_t)ev->p, .g = ev->g,
+			.stack = ev->stack,
 	};
 }
 
@@ -499,7 +505,8 @@ static void encode_extras(struct writer *w, struct buf *out)
 	w->extras.n = 0;
 }
 
-static void encode_stack(struct writer *w, struct batch *b, struct buf *out, uint64_t id, uint32_t number)
+static void encode_stack(struct writer *w, struct batch *b, struct buf *out, uint64_t id,
+			 uint32_t number)
 {
 	unsigned n;
 	const struct frame *f = stacks_frames(w->stacks, number, &n);
@@ -569,7 +576,10 @@ static void header(struct writer *w)
 	buf_add(&w->out, "\0\0\0", 3);
 }
 
-/* The order is crash-safe (trace-format.md, section 12): what is cut off at the end costs batches, not meaning. */
+/*
+ * The order is crash-safe (trace-format.md, section 12): what is cut off at the end costs
+ * batches, not meaning.
+ */
 static void write_generation(struct writer *w)
 {
 	struct buf samples CLEANUP(buf_free) = {0}, stacks CLEANUP(buf_free) = {0};

@@ -19,7 +19,8 @@ import (
 	"time"
 )
 
-var ops atomic.Int64
+var ops, longest atomic.Int64
+var wantGaps = flag.Bool("gaps", false, "also tell the longest time between two operations since the last line")
 
 // pingpong: two goroutines hand a value to and fro; an op is one round: two blocks, two wake-ups, two starts.
 func pingpong() {
@@ -29,10 +30,18 @@ func pingpong() {
 			b <- v
 		}
 	}()
+	last := time.Now()
 	for {
 		a <- 1
 		<-b
 		ops.Add(1)
+		if *wantGaps {
+			now := time.Now()
+			if gap := int64(now.Sub(last)); gap > longest.Load() {
+				longest.Store(gap)
+			}
+			last = now
+		}
 	}
 }
 
@@ -192,7 +201,7 @@ func cpuNs() int64 {
 
 func report() {
 	for {
-		fmt.Println(ops.Load(), cpuNs(), time.Now().UnixNano())
+		fmt.Println(ops.Load(), cpuNs(), time.Now().UnixNano(), longest.Swap(0))
 		time.Sleep(20 * time.Millisecond)
 	}
 }
