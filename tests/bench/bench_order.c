@@ -5,9 +5,8 @@
  *	bench_order [MILLIONS [GOROUTINES [FILE]]]
  *
  * Synthetic records as a busy program gives them: goroutines on four threads start, wake another
- * and block, with a few
- * hundred stacks and wait objects. Prints CPU time, so that another program on the machine does not
- * count.
+ * and block, with a few hundred stacks and wait objects. Prints CPU time, so that another program
+ * on the machine does not count.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -97,7 +96,7 @@ static void turn(struct load *l, uint64_t i)
 	put(l, (struct record){.type = REC_GO_START, .goid = g}, t);
 	put(l, (struct record){
 		.type = REC_GO_BLOCK, .goid = g, .reason = BLOCK_CHAN_RECV, .stack = stack,
-			.skip = 1,
+		.skip = 1,
 		.wait_kind = WAIT_CHAN, .object = 0xc000000000 + g / 2 * 96,
 	}, t);
 }

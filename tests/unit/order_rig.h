@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * order_rig.h - what the tests of order and trace share: made-up symbols, a trace file in a temporary directory, and the
- * foreign judge.
+ * order_rig.h - what the tests of order and trace share: made-up symbols, a trace file in a
+ * temporary directory, and the foreign judge.
  *
- * Symbols: pc 0x1000 * k + anything is in function "main.f<k>", of file "/src/f<k>.go"; k = 1 is runtime.goexit, 2
- * runtime.main. The judge is $GOTRACE_CHECK or ../shared/tools/check-trace; without it a test says so and passes.
+ * Symbols: pc 0x1000 * k + anything is in function "main.f<k>", of file "/src/f<k>.go"; k = 1 is
+ * runtime.goexit, 2 runtime.main. The judge is $GOTRACE_CHECK or ../shared/tools/check-trace;
+ * without it a test says so and passes.
  */
 #ifndef ORDER_RIG_H
 #define ORDER_RIG_H
@@ -30,7 +31,8 @@ static inline int rig_frames(struct symbols *self, uint64_t pc, struct frame *ou
 
 	if (!k || k >= RIG_FUNCS || max < 1)
 		return 0;
-	out[0] = (struct frame){.pc = pc, .func = s->func[k], .file = s->file[k], .line = 1 + (uint32_t)(pc & 0xfff)};
+	out[0] = (struct frame){.pc = pc, .func = s->func[k], .file = s->file[k], .line = 1 +
+		(uint32_t)(pc & 0xfff)};
 	return 1;
 }
 
@@ -65,7 +67,8 @@ static inline const char *rig_dir(void)
 	static char dir[64];
 
 	if (!dir[0]) {
-		snprintf(dir, sizeof(dir), "%s/gotrace-test-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+		snprintf(dir, sizeof(dir), "%s/gotrace-test-XXXXXX", getenv("TMPDIR") ?
+			 getenv("TMPDIR") : "/tmp");
 		if (!mkdtemp(dir))
 			abort();
 	}
@@ -118,15 +121,20 @@ static inline void rig_free(struct rig *r)
 /* NULL: there is no judge, the reason was said. */
 static inline const char *rig_judge(void)
 {
-	const char *judge = getenv("GOTRACE_CHECK") ? getenv("GOTRACE_CHECK") : "../shared/tools/check-trace";
+	const char *judge = getenv("GOTRACE_CHECK") ? getenv("GOTRACE_CHECK") :
+		"../shared/tools/check-trace";
 
 	if (!access(judge, X_OK))
 		return judge;
-	fprintf(stderr, "not judged: no %s (set GOTRACE_CHECK to shared/tools/check-trace)\n", judge);
+	fprintf(stderr, "not judged: no %s (set GOTRACE_CHECK to shared/tools/check-trace)\n",
+		judge);
 	return NULL;
 }
 
-/* 0: the judge accepts the file(s), a shell pattern or a list. Its words are shown when it does not. */
+/*
+ * 0: the judge accepts the file(s), a shell pattern or a list. Its words are shown when it does
+ * not.
+ */
 static inline int rig_check(const char *files)
 {
 	const char *judge = rig_judge();
@@ -134,7 +142,8 @@ static inline int rig_check(const char *files)
 	if (!judge)
 		return 0;
 	char *command = xasprintf("%s %s > '%s/verdict' 2>&1 || { grep -B1 -A3 -E 'valid=false|violations [1-9]|tool trace.*: [^o]'"
-				  " '%s/verdict' | head -40 >&2; false; }", judge, files, rig_dir(), rig_dir());
+				  " '%s/verdict' | head -40 >&2; false; }", judge, files, rig_dir(),
+					  rig_dir());
 	int status = system(command);
 
 	free(command);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sim.h - a made-up Go scheduler, for the random test of order: it does at random what goroutines, threads and Ps may do, and
- * writes down the records that capture would deliver, a snapshot read while it runs, and what a reader should count.
+ * sim.h - a made-up Go scheduler, for the random test of order: it does at random what goroutines,
+ * threads and Ps may do, and writes down the records that capture would deliver, a snapshot read
+ * while it runs, and what a reader should count.
  *
- * Only what a real runtime does, in the order in which its probes fire. What order cannot see it does not tell: the monitor
- * takes Ps from syscalls silently, P numbers are left out of some records, Go 1.23 makes coroutines without a record.
+ * Only what a real runtime does, in the order in which its probes fire. What order cannot see it
+ * does not tell: the monitor takes Ps from syscalls silently, P numbers are left out of some
+ * records, Go 1.23 makes coroutines without a record.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -12,7 +14,8 @@
 #include "gotrace/record.h"
 #include "base/base.h"
 
-enum sim_state { S_RUNNABLE = 1, S_RUNNING, S_SYSCALL, S_WAITING, S_PARKED /* a coroutine that waits for its switch */ };
+enum sim_state { S_RUNNABLE = 1, S_RUNNING, S_SYSCALL, S_WAITING,
+	S_PARKED /* a coroutine that waits for its switch */ };
 
 struct sim_g {
 	uint64_t goid;
@@ -43,7 +46,8 @@ struct sim_m {
 
 /* What tracecheck -json calls the transitions. */
 enum sim_count {
-	N_CREATE, N_CREATE_PARKED, N_CREATE_SYSCALL, N_START, N_BLOCK, N_STOP, N_UNBLOCK, N_DESTROY, N_DESTROY_SYSCALL,
+	N_CREATE, N_CREATE_PARKED, N_CREATE_SYSCALL, N_START, N_BLOCK, N_STOP, N_UNBLOCK, N_DESTROY,
+		N_DESTROY_SYSCALL,
 	N_SYSCALL, N_SYSCALL_END, N_SYSCALL_LOST, N_COUNTS,
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim.inc.h - the body of sim.h, included by its one user: the rule of the Makefile links a test from a single file. */
+/*
+ * sim.inc.h - the body of sim.h, included by its one user: the rule of the Makefile links a test
+ * from a single file.
+ */
 #include "sim.h"
 
 #include <stdlib.h>
@@ -37,7 +40,8 @@ static struct record of(struct sim *s, struct sim_m *m, uint8_t type)
 	return (struct record){
 		.type = type, .tid = m->tid, .goid = m->g ? m->g->goid : 0,
 		.p = m->p && chance(s, 70) ? m->p->id : RECORD_NO_P,
-		.stack = s->n_stacks ? (uint32_t)sim_random(s, s->n_stacks + 1) : 0, .skip = (uint8_t)sim_random(s, 3),
+		.stack = s->n_stacks ? (uint32_t)sim_random(s, s->n_stacks + 1) : 0,
+		.skip = (uint8_t)sim_random(s, 3),
 	};
 }
 
@@ -149,7 +153,7 @@ static void proc_stop(struct sim *s, struct sim_m *m)
 	m->p = NULL;
 }
 
-/* ------------------------------------------------------------------ what a running goroutine does */
+/* ---------------------------------------------------------------- what a running goroutine does */
 
 static void do_block(struct sim *s, struct sim_m *m)
 {
@@ -259,7 +263,8 @@ static void do_switch(struct sim *s, struct sim_m *m)
 {
 	struct sim_g *from = m->g, *to = from->is_coroutine ? from->resumer : any_g(s, S_PARKED);
 
-	if (!s->with_coroutines || !to || from == s->stw || from->is_c || from->in_assist || !to->goid)
+	if (!s->with_coroutines || !to || from == s->stw || from->is_c || from->in_assist ||
+	    !to->goid)
 		return;
 	if (from->is_coroutine) {
 		from->resumer = NULL;
@@ -453,10 +458,11 @@ static void do_c_return(struct sim *s, struct sim_m *m)
 static void running_step(struct sim *s, struct sim_m *m)
 {
 	static void (*const deeds[])(struct sim *, struct sim_m *) = {
-		do_block, do_block, do_block, do_block, do_unblock, do_unblock, do_unblock, do_unblock, do_stop,
-		do_create, do_create, do_destroy, do_syscall, do_syscall, do_syscall, do_switch, do_switch, do_switch,
-		do_create_coroutine, do_sweep, do_assist, do_assist, do_stw, do_stw, do_gc, do_metrics, do_region,
-		do_region, do_task, do_log, do_sample, do_c_return,
+		do_block, do_block, do_block, do_block, do_unblock, do_unblock, do_unblock,
+		do_unblock, do_stop, do_create, do_create, do_destroy, do_syscall, do_syscall,
+		do_syscall, do_switch, do_switch, do_switch, do_create_coroutine, do_sweep,
+		do_assist, do_assist, do_stw, do_stw, do_gc, do_metrics, do_region, do_region,
+		do_task, do_log, do_sample, do_c_return,
 	};
 
 	if (m->g == s->stw && chance(s, 40))
@@ -543,7 +549,8 @@ static void netpoll(struct sim *s, struct sim_m *m)
 
 	if (!g)
 		return;
-	tell(s, (struct record){.type = REC_GO_UNBLOCK, .tid = chance(s, 50) ? m->tid : 0, .goid = g->goid, .p = RECORD_NO_P});
+	tell(s, (struct record){.type = REC_GO_UNBLOCK, .tid = chance(s, 50) ? m->tid : 0,
+		.goid = g->goid, .p = RECORD_NO_P});
 	count(s, N_UNBLOCK);
 	g->state = S_RUNNABLE;
 }
@@ -590,7 +597,8 @@ static void step(struct sim *s)
 
 void sim_init(struct sim *s, uint64_t seed, bool with_coroutines, int n_p, int n_m, int n_g)
 {
-	*s = (struct sim){.seed = seed, .now = 5000000000 + seed * 1000, .next_goid = 1, .next_task = 1};
+	*s = (struct sim){.seed = seed, .now = 5000000000 + seed * 1000, .next_goid = 1,
+		.next_task = 1};
 	s->n_stacks = 64;
 	for (int i = 0; i < n_p; i++) {
 		*vec_push(&s->p) = xcalloc(1, sizeof(struct sim_p));
@@ -628,7 +636,8 @@ static void read_g(struct sim *s, struct sim_g *g)
 {
 	g->is_told = true;
 	*vec_push(&s->snap_g) = (struct snapshot_g){
-		.goid = g->goid, .state = g->state == S_PARKED ? GO_WAITING : (uint8_t)g->state, .start_pc = 0x7000,
+		.goid = g->goid, .state = g->state == S_PARKED ? GO_WAITING : (uint8_t)g->state,
+		.start_pc = 0x7000,
 		.tid = g->m ? g->m->tid : 0, .stack = (uint32_t)sim_random(s, s->n_stacks + 1),
 		.reason = (uint8_t)sim_random(s, 17), .wait_reason = (uint8_t)sim_random(s, 40),
 	};
@@ -655,7 +664,8 @@ static void read_some(struct sim *s, int left)
 	if (s->snap_p.n < s->p.n && (chance(s, 20) || left < (int)s->p.n)) {
 		struct sim_p *p = s->p.v[s->snap_p.n];
 
-		*vec_push(&s->snap_p) = (struct snapshot_p){.id = p->id, .tid = p->m ? p->m->tid : 0};
+		*vec_push(&s->snap_p) = (struct snapshot_p){.id = p->id, .tid = p->m ? p->m->tid :
+			0};
 	}
 }
 
@@ -680,7 +690,10 @@ void sim_run(struct sim *s, int before, int during, int after)
 
 	for (int i = 0; i < before; i++)
 		step(s);
-	/* Who switched is known only if something told it before; ranges are closed at the beginning. */
+	/*
+	 * Who switched is known only if something told it before; ranges are closed at the
+	 * beginning.
+	 */
 	s->with_coroutines = false;
 	s->is_armed = true;
 	for (int i = 0; i < during; i++)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_order.c - rules of order, one story each; every file is also judged by a foreign reader at the end. */
+/*
+ * test_order.c - rules of order, one story each; every file is also judged by a foreign reader at
+ * the end.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +12,10 @@
 #include "order_rig.h"
 #include "read/extra.h"
 
-/* A story: P 0 and P 1 exist, goroutine 1 runs on thread 10 with P 0, goroutines 2 and 3 wait, thread 11 is idle. */
+/*
+ * A story: P 0 and P 1 exist, goroutine 1 runs on thread 10 with P 0, goroutines 2 and 3 wait,
+ * thread 11 is idle.
+ */
 struct story {
 	struct rig *rig;
 	VEC(struct event) seen;
@@ -27,13 +33,18 @@ static void see(void *ctx, const struct event *ev)
 static void story_open(struct story *s, const char *name, int minor)
 {
 	*s = (struct story){.now = 1000000000};
-	s->g[0] = (struct snapshot_g){.goid = 1, .tid = 10, .state = GO_RUNNING, .start_pc = 0x3000};
-	s->g[1] = (struct snapshot_g){.goid = 2, .state = GO_WAITING, .start_pc = 0x4000, .reason = BLOCK_NET, .wait_reason = 7};
-	s->g[2] = (struct snapshot_g){.goid = 3, .state = GO_WAITING, .start_pc = 0x5000, .reason = BLOCK_SLEEP, .wait_reason = 9};
+	s->g[0] = (struct snapshot_g){.goid = 1, .tid = 10, .state = GO_RUNNING,
+		.start_pc = 0x3000};
+	s->g[1] = (struct snapshot_g){.goid = 2, .state = GO_WAITING, .start_pc = 0x4000,
+		.reason = BLOCK_NET, .wait_reason = 7};
+	s->g[2] = (struct snapshot_g){.goid = 3, .state = GO_WAITING, .start_pc = 0x5000,
+		.reason = BLOCK_SLEEP, .wait_reason = 9};
 	s->p[0] = (struct snapshot_p){.id = 0, .tid = 10};
 	s->p[1] = (struct snapshot_p){.id = 1};
-	s->snap = (struct snapshot){.g = s->g, .n_g = 3, .p = s->p, .n_p = 2, .begin_ns = 900000000, .end_ns = 910000000};
-	s->rig = rig_new(name, minor, (struct order_config){.wait_objects = true, .observe = see, .observe_ctx = s});
+	s->snap = (struct snapshot){.g = s->g, .n_g = 3, .p = s->p, .n_p = 2, .begin_ns = 900000000,
+		.end_ns = 910000000};
+	s->rig = rig_new(name, minor, (struct order_config){.wait_objects = true, .observe = see,
+		.observe_ctx = s});
 }
 
 /* After the attach, so that what was seen begins with the first record. */
@@ -53,7 +64,8 @@ static int record(struct story *s, struct record r)
 }
 
 #define TELL(story, type_, tid_, p_, goid_, ...) \
-	assert_int_equal(record(story, (struct record){.type = type_, .tid = tid_, .p = p_, .goid = goid_, ##__VA_ARGS__}), 0)
+	assert_int_equal(record(story, (struct record){.type = type_, .tid = tid_, .p = p_, \
+						       .goid = goid_, ##__VA_ARGS__}), 0)
 #define REC(...) TELL(&s, __VA_ARGS__)
 
 static const struct order_counts *counts(const struct story *s)
@@ -75,7 +87,8 @@ static void expect_events(struct story *s, const int *types, size_t n)
 }
 
 #define EXPECT(...) \
-	expect_events(&s, (const int[]){__VA_ARGS__}, sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
+	expect_events(&s, (const int[]){__VA_ARGS__}, \
+		      sizeof((const int[]){__VA_ARGS__}) / sizeof(int))
 
 static void story_end(struct story *s)
 {
@@ -93,7 +106,8 @@ static void an_idle_target_alone_makes_a_valid_file(void **state)
 	story_open(&s, "idle", 23);
 	order_snapshot(s.rig->order, &s.snap);
 	assert_int_equal(order_finish(s.rig->order), 0);
-	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK, EV_PROCS_CHANGE);
+	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK,
+	       EV_GO_STATUS_STACK, EV_PROCS_CHANGE);
 	assert_int_equal(counts(&s)->generations, 1);
 	story_end(&s);
 }
@@ -128,7 +142,8 @@ static void the_first_record_of_a_goroutine_beats_the_snapshot(void **state)
 	s.now = 950000000;
 	REC(REC_PROC_START, 11, 1, 0);
 	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
-	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK, EV_PROCS_CHANGE,
+	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK,
+	       EV_GO_STATUS_STACK, EV_PROCS_CHANGE,
 	       EV_GO_BLOCK, EV_PROC_STOP, EV_PROC_START);
 	story_end(&s);
 }
@@ -144,7 +159,8 @@ static void a_goroutine_created_while_the_snapshot_is_read_is_not_declared(void 
 	s.now = 950000000;
 	REC(REC_GO_STOP, 10, 0, 1);
 	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
-	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK, EV_PROCS_CHANGE, EV_GO_CREATE, EV_GO_STOP);
+	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS_STACK, EV_GO_STATUS_STACK,
+	       EV_PROCS_CHANGE, EV_GO_CREATE, EV_GO_STOP);
 	story_end(&s);
 }
 
@@ -154,7 +170,8 @@ static void a_contradictory_snapshot_becomes_something_legal(void **state)
 
 	story_open(&s, "contradiction", 22);
 	for (int i = 0; i < 3; i++)
-		s.g[i] = (struct snapshot_g){.goid = 1 + (uint64_t)i % 2, .tid = 10, .state = GO_RUNNING};
+		s.g[i] = (struct snapshot_g){.goid = 1 + (uint64_t)i % 2, .tid = 10,
+			.state = GO_RUNNING};
 	s.p[1].tid = 10;
 	order_snapshot(s.rig->order, &s.snap);
 	s.now = 950000000;
@@ -173,7 +190,8 @@ static void a_running_gc_at_attach_begins_with_the_trace(void **state)
 	REC(REC_GC_END, 10, 0, 1);
 	REC(REC_GC_BEGIN, 10, 0, 1);
 	assert_int_equal(counts(&s)->dropped, 0);
-	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS, EV_GO_STATUS, EV_GO_STATUS, EV_GC_BEGIN, EV_PROCS_CHANGE, EV_GC_END,
+	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS, EV_GO_STATUS, EV_GO_STATUS,
+	       EV_GC_BEGIN, EV_PROCS_CHANGE, EV_GC_END,
 	       EV_GC_BEGIN);
 	story_end(&s);
 }
@@ -212,7 +230,8 @@ static void the_same_p_with_another_ticket_was_away(void **state)
 	story_begin(&s, "ticket", 23);
 	REC(REC_SYSCALL_BEGIN, 10, 0, 1, .aux = 5);
 	REC(REC_SYSCALL_END, 10, 0, 1, .aux = 6);
-	EXPECT(EV_GO_SYSCALL_BEGIN, EV_PROC_STOP, EV_PROC_START, EV_GO_SYSCALL_END_BLOCKED, EV_GO_START);
+	EXPECT(EV_GO_SYSCALL_BEGIN, EV_PROC_STOP, EV_PROC_START, EV_GO_SYSCALL_END_BLOCKED,
+	       EV_GO_START);
 	assert_int_equal(counts(&s)->repairs, 0);
 	assert_int_equal(counts(&s)->steals, 1);
 	story_end(&s);
@@ -228,7 +247,8 @@ static void a_p_started_elsewhere_was_stolen_from_the_syscall(void **state)
 	REC(REC_GO_UNBLOCK, 11, 0, 2);
 	REC(REC_GO_START, 11, 0, 2);
 	REC(REC_SYSCALL_END_NO_P, 10, RECORD_NO_P, 1);
-	EXPECT(EV_GO_SYSCALL_BEGIN, EV_PROC_STEAL, EV_PROC_START, EV_GO_UNBLOCK, EV_GO_START, EV_GO_SYSCALL_END_BLOCKED);
+	EXPECT(EV_GO_SYSCALL_BEGIN, EV_PROC_STEAL, EV_PROC_START, EV_GO_UNBLOCK, EV_GO_START,
+	       EV_GO_SYSCALL_END_BLOCKED);
 	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
 	story_end(&s);
 }
@@ -241,7 +261,8 @@ static void leaving_with_another_p_means_the_first_was_stolen(void **state)
 	REC(REC_SYSCALL_BEGIN, 10, 0, 1);
 	REC(REC_PROC_START, 10, 1, 0);
 	REC(REC_SYSCALL_END, 10, 1, 1);
-	EXPECT(EV_GO_SYSCALL_BEGIN, EV_PROC_STOP, EV_PROC_START, EV_GO_SYSCALL_END_BLOCKED, EV_GO_START);
+	EXPECT(EV_GO_SYSCALL_BEGIN, EV_PROC_STOP, EV_PROC_START, EV_GO_SYSCALL_END_BLOCKED,
+	       EV_GO_START);
 	assert_int_equal(counts(&s)->repairs, 0);
 	story_end(&s);
 }
@@ -257,7 +278,8 @@ static void a_c_thread_comes_runs_and_goes(void **state)
 		REC(REC_SYSCALL_END, 50, 1, 90);
 		REC(REC_SYSCALL_BEGIN, 50, 1, 90);
 		REC(REC_CGO_RETURN, 50, RECORD_NO_P, 90);
-		EXPECT(EV_GO_CREATE_SYSCALL, EV_PROC_START, EV_GO_SYSCALL_END_BLOCKED, EV_GO_START, EV_GO_SYSCALL_BEGIN, EV_PROC_STOP,
+		EXPECT(EV_GO_CREATE_SYSCALL, EV_PROC_START, EV_GO_SYSCALL_END_BLOCKED, EV_GO_START,
+		       EV_GO_SYSCALL_BEGIN, EV_PROC_STOP,
 		       EV_GO_DESTROY_SYSCALL);
 	}
 	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
@@ -285,7 +307,8 @@ static void a_coroutine_switch_is_one_event(void **state)
 
 	story_begin(&s, "coro23", 23);
 	coroutines(&s);
-	EXPECT(EV_GO_CREATE_BLOCKED, EV_GO_SWITCH, EV_GO_SWITCH, EV_GO_CREATE_BLOCKED, EV_GO_SWITCH, EV_GO_SWITCH_DESTROY);
+	EXPECT(EV_GO_CREATE_BLOCKED, EV_GO_SWITCH, EV_GO_SWITCH, EV_GO_CREATE_BLOCKED, EV_GO_SWITCH,
+	       EV_GO_SWITCH_DESTROY);
 	REC(REC_GO_UNBLOCK, 10, 0, 20); /* and is woken as any other */
 	EXPECT(EV_GO_UNBLOCK);
 	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
@@ -298,7 +321,8 @@ static void the_old_header_tells_a_switch_by_parts(void **state)
 
 	story_begin(&s, "coro22", 22);
 	coroutines(&s);
-	EXPECT(EV_GO_CREATE, EV_GO_BLOCK, EV_GO_START, EV_GO_BLOCK, EV_GO_UNBLOCK, EV_GO_START, EV_GO_CREATE, EV_GO_BLOCK, EV_GO_START,
+	EXPECT(EV_GO_CREATE, EV_GO_BLOCK, EV_GO_START, EV_GO_BLOCK, EV_GO_UNBLOCK, EV_GO_START,
+	       EV_GO_CREATE, EV_GO_BLOCK, EV_GO_START,
 	       EV_GO_DESTROY, EV_GO_UNBLOCK, EV_GO_START);
 	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
 	story_end(&s);
@@ -338,7 +362,8 @@ static void an_unknown_goroutine_is_declared_or_created(void **state)
 	EXPECT(EV_GO_STATUS, EV_GO_UNBLOCK); /* the first generation may declare it */
 	s.now += 2000000000;
 	REC(REC_GO_UNBLOCK, 10, 0, 71);
-	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS, EV_PROCS_CHANGE, -EV_GO_CREATE_BLOCKED, EV_GO_UNBLOCK);
+	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS, EV_PROCS_CHANGE, -EV_GO_CREATE_BLOCKED,
+	       EV_GO_UNBLOCK);
 	REC(REC_GO_BLOCK, 11, 1, 72);
 	EXPECT(-EV_PROC_START, -EV_GO_CREATE, -EV_GO_START, EV_GO_BLOCK);
 	REC(REC_GO_START, 10, 0, 72);
@@ -352,7 +377,8 @@ static void a_later_generation_declares_what_it_touches(void **state)
 	story_begin(&s, "lazy", 23);
 	s.now += 2000000000;
 	REC(REC_GO_UNBLOCK, 0, RECORD_NO_P, 2);
-	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS, EV_PROCS_CHANGE, EV_GO_STATUS, EV_GO_UNBLOCK);
+	EXPECT(EV_PROC_STATUS, EV_PROC_STATUS, EV_GO_STATUS, EV_PROCS_CHANGE, EV_GO_STATUS,
+	       EV_GO_UNBLOCK);
 	REC(REC_PROC_START, 11, 1, 0);
 	REC(REC_GO_START, 11, 1, 2);
 	EXPECT(EV_PROC_START, EV_GO_START);
@@ -580,8 +606,10 @@ static void a_full_disk_is_told_and_harmless(void **state)
 	assert_true(full >= 0 && dup2(full, s.rig->fd) >= 0);
 	close(full);
 	s.now += 2000000000;
-	assert_int_equal(record(&s, (struct record){.type = REC_GO_STOP, .tid = 10, .p = 0, .goid = 1}), -ENOSPC);
-	assert_int_equal(record(&s, (struct record){.type = REC_GO_START, .tid = 10, .p = 0, .goid = 1}), -ENOSPC);
+	assert_int_equal(record(&s, (struct record){.type = REC_GO_STOP, .tid = 10, .p = 0,
+		.goid = 1}), -ENOSPC);
+	assert_int_equal(record(&s, (struct record){.type = REC_GO_START, .tid = 10, .p = 0,
+		.goid = 1}), -ENOSPC);
 	assert_int_equal(order_finish(s.rig->order), -ENOSPC);
 	unlink(s.rig->path);
 	vec_free(&s.seen);

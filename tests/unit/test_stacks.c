@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_stacks.c - raw stacks become those that Go's tracer would have written (runtime/tracestack.go: fpunwindExpand). */
+/*
+ * test_stacks.c - raw stacks become those that Go's tracer would have written
+ * (runtime/tracestack.go: fpunwindExpand).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,20 +11,22 @@
 #include "order_rig.h"
 
 /*
- * Functions of this test, by the pc's thousands: 10 leaf; 11 a (with b and c inlined into it, c innermost); 12 wrapper;
- * 13 gopanic; 14 generic; 15 C code; 1 goexit; 2 main.
+ * Functions of this test, by the pc's thousands: 10 leaf; 11 a (with b and c inlined into it, c
+ * innermost); 12 wrapper; 13 gopanic; 14 generic; 15 C code; 1 goexit; 2 main.
  */
 static int frames(struct symbols *self, uint64_t pc, struct frame *out, int max)
 {
 	static const char *const names[] = {
-		[1] = "runtime.goexit", [2] = "runtime.main", [10] = "main.leaf", [11] = "main.a", [12] = "main.wrapper",
+		[1] = "runtime.goexit", [2] = "runtime.main", [10] = "main.leaf", [11] = "main.a",
+			[12] = "main.wrapper",
 		[13] = "runtime.gopanic", [14] = "main.Map[go.shape.int,go.shape.[]string].func1",
 	};
 	uint64_t k = pc / 1000;
 
 	if (k >= ARRAY_SIZE(names) || !names[k])
 		return 0;
-	struct frame f = {.pc = pc, .func = names[k], .file = "/a.go", .line = 1 + (uint32_t)(pc % 1000),
+	struct frame f = {.pc = pc, .func = names[k], .file = "/a.go", .line = 1 +
+		(uint32_t)(pc % 1000),
 			  .is_wrapper = k == 12, .keeps_wrapper = k == 13};
 
 	if (k != 11) {
@@ -56,7 +61,8 @@ static void expect(struct stacks *s, uint32_t number, const char *names)
 	const struct frame *f = stacks_frames(s, number, &n);
 
 	for (unsigned i = 0; i < n; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", f[i].func);
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "",
+			 f[i].func);
 	assert_string_equal(got, names);
 }
 
@@ -87,8 +93,10 @@ static void wrappers_are_hidden_unless_a_panic_called_them(void **state)
 {
 	struct stacks *s = with(PCS(10005, 12005, 13005, 12005, 11005), 0);
 
-	expect(s, stacks_logical(s, 7, 0, false), "main.leaf runtime.gopanic main.wrapper main.c main.b main.a");
-	expect(s, stacks_logical(s, 7, 1, false), "runtime.gopanic main.wrapper main.c main.b main.a");
+	expect(s, stacks_logical(s, 7, 0, false),
+	       "main.leaf runtime.gopanic main.wrapper main.c main.b main.a");
+	expect(s, stacks_logical(s, 7, 1, false),
+	       "runtime.gopanic main.wrapper main.c main.b main.a");
 	stacks_free(s);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_writer.c - bytes of the file. Expected bytes are worked out from trace-format.md, sections 2 to 5. */
+/*
+ * test_writer.c - bytes of the file. Expected bytes are worked out from trace-format.md, sections
+ * 2 to 5.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -38,7 +41,8 @@ static void paper_close(struct paper *p)
 
 static void status(struct paper *p, uint64_t ts_ns)
 {
-	writer_event(p->rig.writer, &(struct event){.type = EV_PROC_STATUS, .ts_ns = ts_ns, .m = EVENT_NO_M, .id = 0, .status = 2});
+	writer_event(p->rig.writer, &(struct event){.type = EV_PROC_STATUS, .ts_ns = ts_ns,
+		.m = EVENT_NO_M, .id = 0, .status = 2});
 }
 
 /* P 0 on thread 5 runs goroutine 1. */
@@ -47,8 +51,10 @@ static void begin_running(struct paper *p)
 	struct writer *w = p->rig.writer;
 
 	writer_begin_generation(w, 1600);
-	writer_event(w, &(struct event){.type = EV_PROC_STATUS, .ts_ns = 1600, .m = 5, .status = 1});
-	writer_event(w, &(struct event){.type = EV_GO_STATUS, .ts_ns = 1600, .m = 5, .id = 1, .value = 5, .status = 2});
+	writer_event(w, &(struct event){.type = EV_PROC_STATUS, .ts_ns = 1600, .m = 5,
+		.status = 1});
+	writer_event(w, &(struct event){.type = EV_GO_STATUS, .ts_ns = 1600, .m = 5, .id = 1,
+		.value = 5, .status = 2});
 }
 
 static bool contains(const struct buf *b, const void *bytes, size_t n)
@@ -69,7 +75,8 @@ static void a_small_file_has_exactly_these_bytes(void **state)
 
 	paper_open(&p, "bytes", 22);
 	begin_running(&p);
-	writer_event(p.rig.writer, &(struct event){.type = EV_HEAP_ALLOC, .ts_ns = 1600 + 3 * 16, .m = 5, .value = 1000});
+	writer_event(p.rig.writer, &(struct event){.type = EV_HEAP_ALLOC, .ts_ns = 1600 + 3 * 16,
+		.m = 5, .value = 1000});
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	paper_read(&p);
 	assert_int_equal(p.file.n, sizeof(want) - 1);
@@ -85,7 +92,8 @@ static void a_generation_without_events_is_not_written(void **state)
 	paper_open(&p, "empty", 23);
 	writer_begin_generation(p.rig.writer, 1600);
 	writer_extra(p.rig.writer, "\1a=b\n", 5);
-	writer_event(p.rig.writer, &(struct event){.type = EV_CPU_SAMPLE, .ts_ns = 1600, .m = 5, .p = EVENT_NO_P});
+	writer_event(p.rig.writer, &(struct event){.type = EV_CPU_SAMPLE, .ts_ns = 1600, .m = 5,
+		.p = EVENT_NO_P});
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	assert_int_equal(writer_written(p.rig.writer), 0);
 	writer_begin_generation(p.rig.writer, 3200);
@@ -106,11 +114,14 @@ static void fixed_strings_keep_their_ids_in_every_generation(void **state)
 	writer_fix_strings(p.rig.writer, words, 2);
 	begin_running(&p);
 	/* By address and by content. */
-	writer_event(p.rig.writer, &(struct event){.type = EV_GO_BLOCK, .ts_ns = 3200, .m = 5, .name = words[1]});
+	writer_event(p.rig.writer, &(struct event){.type = EV_GO_BLOCK, .ts_ns = 3200, .m = 5,
+		.name = words[1]});
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	writer_begin_generation(p.rig.writer, 4800);
-	writer_event(p.rig.writer, &(struct event){.type = EV_GO_UNBLOCK, .ts_ns = 4800, .m = 5, .id = 1, .seq = 1});
-	writer_event(p.rig.writer, &(struct event){.type = EV_GO_LABEL, .ts_ns = 4816, .m = 5, .name = {"xbeta" + 1, 4}});
+	writer_event(p.rig.writer, &(struct event){.type = EV_GO_UNBLOCK, .ts_ns = 4800, .m = 5,
+		.id = 1, .seq = 1});
+	writer_event(p.rig.writer, &(struct event){.type = EV_GO_LABEL, .ts_ns = 4816, .m = 5,
+		.name = {"xbeta" + 1, 4}});
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	paper_read(&p);
 	assert_true(contains(&p.file, "\x14\x64\x02\0", 4));
@@ -135,7 +146,8 @@ static void long_names_are_cut_at_the_side_go_cuts(void **state)
 	paper_open(&p, "long", 22);
 	begin_running(&p);
 	writer_event(p.rig.writer, &(struct event){
-		.type = EV_LOG, .ts_ns = 3200, .m = 5, .name = {"k", 1}, .text = {value, sizeof(value)},
+		.type = EV_LOG, .ts_ns = 3200, .m = 5, .name = {"k", 1},
+		.text = {value, sizeof(value)},
 	});
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	paper_read(&p);
@@ -161,10 +173,12 @@ static void function_names_keep_their_end(void **state)
 
 	paper_open(&p, "long-func", 22);
 	p.rig.symbols.symbols.frames = long_frames;
-	stacks_define(p.rig.stacks, &(struct stack_def){.id = 1, .n = 1, .pcs = (const uint64_t[]){0x9000}});
+	stacks_define(p.rig.stacks, &(struct stack_def){.id = 1, .n = 1,
+		.pcs = (const uint64_t[]){0x9000}});
 	begin_running(&p);
 	writer_event(p.rig.writer, &(struct event){
-		.type = EV_GO_STOP, .ts_ns = 3200, .m = 5, .stack = stacks_logical(p.rig.stacks, 1, 0, false),
+		.type = EV_GO_STOP, .ts_ns = 3200, .m = 5,
+		.stack = stacks_logical(p.rig.stacks, 1, 0, false),
 	});
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	paper_read(&p);
@@ -181,7 +195,8 @@ static void batches_end_at_64_kib(void **state)
 	paper_open(&p, "batches", 22);
 	begin_running(&p);
 	for (uint64_t i = 1; i < 100000; i++)
-		writer_event(p.rig.writer, &(struct event){.type = EV_HEAP_ALLOC, .ts_ns = 1600 + i * 16, .m = 5, .value = 1 << 20});
+		writer_event(p.rig.writer, &(struct event){.type = EV_HEAP_ALLOC, .ts_ns = 1600 +
+			i * 16, .m = 5, .value = 1 << 20});
 	assert_true(writer_pending(p.rig.writer) > 400000);
 	assert_int_equal(writer_end_generation(p.rig.writer), 0);
 	assert_int_equal(writer_pending(p.rig.writer), 0);
@@ -199,12 +214,14 @@ static void many_threads_and_generations_make_one_file(void **state)
 		for (uint64_t m = 0; m < 2000; m++) {
 			if (!generation)
 				writer_event(p.rig.writer, &(struct event){
-					.type = EV_GO_STATUS, .ts_ns = now += 16, .m = EVENT_NO_M, .id = m + 1,
+					.type = EV_GO_STATUS, .ts_ns = now += 16, .m = EVENT_NO_M,
+					.id = m + 1,
 					.value = EVENT_NO_M, .status = 4,
 				});
 			else if (m % 5 == (uint64_t)generation)
 				writer_event(p.rig.writer, &(struct event){
-					.type = EV_PROC_STATUS, .ts_ns = now += 16, .m = m, .id = m, .status = 2,
+					.type = EV_PROC_STATUS, .ts_ns = now += 16, .m = m, .id = m,
+					.status = 2,
 				});
 		}
 		assert_int_equal(writer_end_generation(p.rig.writer), 0);
@@ -252,7 +269,8 @@ static void wait_objects_cost_about_a_byte(void **state)
 	wait_decoder_init(&d, &(struct extra_chunk){.data = c.chunk.v + 1, .n = c.chunk.n - 1});
 	for (uint64_t i = 0; i < 10000; i++) {
 		assert_int_equal(wait_decoder_next(&d, &kind, &object), 1);
-		assert_true(kind == 1 + i % 3 % 2 && object == 0xc000000000 + hash_u64(i) % 60 * 96);
+		assert_true(kind == 1 + i % 3 % 2 && object == 0xc000000000 +
+			    hash_u64(i) % 60 * 96);
 	}
 	assert_int_equal(wait_decoder_next(&d, &kind, &object), 0);
 	wait_decoder_free(&d);

@@ -219,8 +219,9 @@ static bool has_kept_p(const struct m *m, const struct record *r)
 		return false;
 	if (r->p < 0)
 		return true;
-	return m->p->id == r->p && (!m->has_ticket ||
-				    (m->syscall_p == r->p && m->syscall_aux == r->aux));
+	if (m->p->id != r->p)
+		return false;
+	return !m->has_ticket || (m->syscall_p == r->p && m->syscall_aux == r->aux);
 }
 
 /* It lost its P and has one again: as the runtime writes it, runnable for an instant. */
@@ -441,10 +442,7 @@ static void on_sweep_end(struct emit *e, struct m *m, const struct record *r)
 		drop(e);
 }
 
-/*
- * ------------------------------------------------------------------ metrics, annotations,
- * samples
- */
+/* ---------------------------------------------------------------- metrics, annotations, samples */
 
 static void heap(struct emit *e, struct m *m, const struct record *r, enum event_type type)
 {
@@ -483,7 +481,7 @@ static void on_task_begin(struct emit *e, struct m *m, const struct record *r)
 	*open = 1;
 	emit_plain(e, m, (struct event){
 		.type = EV_TASK_BEGIN, .id = r->arg, .value = r->object, .name = text_of(r),
-			.stack = stack_of(e, m, r),
+		.stack = stack_of(e, m, r),
 	});
 }
 
@@ -494,8 +492,9 @@ static void on_task_end(struct emit *e, struct m *m, const struct record *r)
 		return;
 	}
 	map64_del(&e->model.open_tasks, r->arg);
-	emit_plain(e, m, (struct event){.type = EV_TASK_END, .id = r->arg,
-		.stack = stack_of(e, m, r)});
+	emit_plain(e, m, (struct event){
+		.type = EV_TASK_END, .id = r->arg, .stack = stack_of(e, m, r),
+	});
 }
 
 enum { MAX_REGIONS = 1024 }; /* nested in one goroutine: more is a loop of lost ends */
@@ -509,7 +508,7 @@ static void on_region_begin(struct emit *e, struct m *m, const struct record *r)
 	g_push_region(m->g, r->arg, r->text ? r->text : "", r->text_len);
 	emit_plain(e, m, (struct event){
 		.type = EV_REGION_BEGIN, .id = r->arg, .name = text_of(r),
-			.stack = stack_of(e, m, r),
+		.stack = stack_of(e, m, r),
 	});
 }
 
@@ -551,7 +550,7 @@ static void on_region_end(struct emit *e, struct m *m, const struct record *r)
 	if (!depth) { /* begun before the trace: allowed */
 		emit_plain(e, m, (struct event){
 			.type = EV_REGION_END, .id = r->arg, .name = text_of(r),
-				.stack = stack_of(e, m, r),
+			.stack = stack_of(e, m, r),
 		});
 		return;
 	}
@@ -573,7 +572,7 @@ static void on_log(struct emit *e, struct m *m, const struct record *r)
 
 	emit_plain(e, m, (struct event){
 		.type = EV_LOG, .id = r->arg, .name = {r->text, r->key_len},
-			.stack = stack_of(e, m, r),
+		.stack = stack_of(e, m, r),
 		.text = {r->text + value_at, r->text_len - value_at},
 	});
 }
@@ -582,14 +581,15 @@ static void on_cpu_sample(struct emit *e, struct m *m, const struct record *r)
 {
 	int64_t p = r->p >= 0 ? r->p : m->p ? m->p->id : EVENT_NO_P;
 
-	emit_sample(e, m->tid, p, r->goid, stacks_logical(e->cfg.stacks, r->stack, r->skip,
-							  r->goid == 1));
+	uint32_t stack = stacks_logical(e->cfg.stacks, r->stack, r->skip, r->goid == 1);
+
+	emit_sample(e, m->tid, p, r->goid, stack);
 }
 
 /* ------------------------------------------------------------------ dispatch */
 
-enum need { NEED_M = 1, NEED_G = 2, NEED_MG = 3, IS_STEP = 4 /* of scheduling:
-	ends a coroutine's pending exit */ };
+/* A step of scheduling ends a coroutine's pending exit. */
+enum need { NEED_M = 1, NEED_G = 2, NEED_MG = 3, IS_STEP = 4 };
 
 static const struct {
 	void (*apply)(struct emit *e, struct m *m, const struct record *r);

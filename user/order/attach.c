@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 enum {
+	/* a stamp may be older than its place in the stream by a probe's run */
 	SLACK_NS = 1000000,
-		 /* a stamp may be older than its place in the stream by a probe's run */
 	MAX_HELD = 1 << 22,  /* 350 MB; a snapshot of a million goroutines takes 0.3 s */
 };
 
@@ -87,10 +87,7 @@ const struct record *attach_next(struct attach *a)
 	return a->next < a->held.n ? &a->held.v[a->next++] : NULL;
 }
 
-/*
- * ------------------------------------------------------------------ claims: the first mention
- * counts
- */
+/* ------------------------------------------------------------- claims: the first mention counts */
 
 static struct thread_claim *thread_claim(struct attach *a, uint64_t tid)
 {
@@ -267,10 +264,7 @@ static void claim_record(struct attach *a, const struct record *r)
 	}
 }
 
-/*
- * ------------------------------------------------------------------ claims and snapshot become
- * the model
- */
+/* --------------------------------------------------------- claims and snapshot become the model */
 
 static void place_g(struct emit *e, struct g *g, uint64_t tid, enum g_state state)
 {

@@ -3,12 +3,10 @@
  * attach.h - the state at the beginning, from a snapshot that was read while the target ran.
  *
  * Holds back the records up to a little after the end of the reading. Then the state before the
- * first of them is worked out:
- * what a record implies about a goroutine, thread or P that no earlier record touched was so from
- * the beginning; what no
- * record touched did not change, so the snapshot is right about it. Contradictions (two goroutines
- * on a thread, a running
- * one without P) are resolved to something legal.
+ * first of them is worked out: what a record implies about a goroutine, thread or P that no earlier
+ * record touched was so from the beginning; what no record touched did not change, so the snapshot
+ * is right about it. Contradictions (two goroutines on a thread, a running one without P) are
+ * resolved to something legal.
  */
 #ifndef ORDER_ATTACH_H
 #define ORDER_ATTACH_H

@@ -110,9 +110,11 @@ static void put_g_status(struct emit *e, struct m *m, struct g *g, enum event_ty
 }
 
 /* A goroutine that only existed gets its name from the stack of its status (header 1.23). */
-static enum event_type first_status(const struct emit *e, const struct g *g)
+static enum event_type status_type(const struct emit *e, const struct g *g)
 {
-	return e->cfg.minor >= 23 && g->stack ? EV_GO_STATUS_STACK : EV_GO_STATUS;
+	bool has_stack = e->cfg.minor >= 23 && e->generation == 1 && g->stack;
+
+	return has_stack ? EV_GO_STATUS_STACK : EV_GO_STATUS;
 }
 
 /*
@@ -131,18 +133,16 @@ static void put_statuses(struct emit *e)
 		struct m *m = md->threads.v[i];
 
 		if (m->g)
-			put_g_status(e, m, m->g, e->generation == 1 ? first_status(e, m->g) :
-				     EV_GO_STATUS);
+			put_g_status(e, m, m->g, status_type(e, m->g));
 	}
 	for (size_t pos = 0; e->generation == 1 && model_g_next(md, &pos, &g);)
 		if (!g->m && g->state != G_UNBORN)
-			put_g_status(e, NULL, g, first_status(e, g));
+			put_g_status(e, NULL, g, status_type(e, g));
 }
 
 /*
  * Needs M, P and G, and consumers want it early. Its value covers every P id, or the MMU page of go
- * tool trace fails
- * (trace-format.md, section 14).
+ * tool trace fails (trace-format.md, section 14).
  */
 static void pay_procs_change(struct emit *e, struct m *m)
 {
@@ -323,7 +323,7 @@ void emit_go_status(struct emit *e, struct g *g, enum g_state state)
 	assert(e->generation == 1 && g->state == G_UNBORN);
 	assert(state == G_WAITING || state == G_RUNNABLE);
 	g->state = (uint8_t)state;
-	put_g_status(e, NULL, g, first_status(e, g));
+	put_g_status(e, NULL, g, status_type(e, g));
 	/* Not on the thread of what follows: it needs a time of its own. */
 	e->last_tick = next_tick(e);
 }
@@ -571,6 +571,6 @@ void emit_sample(struct emit *e, uint64_t tid, int64_t p, uint64_t goid, uint32_
 {
 	put(e, &(struct event){
 		.type = EV_CPU_SAMPLE, .ts_ns = e->now_ns, .m = tid, .p = p, .g = goid,
-			.stack = stack,
+		.stack = stack,
 	});
 }

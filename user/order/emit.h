@@ -3,12 +3,10 @@
  * emit.h - one event: allowed by the model, stamped, written, and the model moved on.
  *
  * Every emit_* function asserts the reader's rule for its event (trace-format.md, section 8): to
- * make the rule true is the
- * caller's business (repair.h). So a file is valid by construction. A generation opens with the
- * first event after a cut,
- * with the statuses of all Ps and of the goroutines on threads; any other goroutine gets its status
- * just before its first
- * numbered event, as in the runtime itself. In the first generation all goroutines are written.
+ * make the rule true is the caller's business (repair.h). So a file is valid by construction. A
+ * generation opens with the first event after a cut, with the statuses of all Ps and of the
+ * goroutines on threads; any other goroutine gets its status just before its first numbered event,
+ * as in the runtime itself. In the first generation all goroutines are written.
  */
 #ifndef ORDER_EMIT_H
 #define ORDER_EMIT_H

@@ -4,10 +4,9 @@
  * (trace-format.md, sections 6 and 8).
  *
  * Only data and who-has-what: emit.c changes it, one event at a time, and asserts the reader's
- * rules; repair.c and the
- * record handlers look at it. Pointers are stable. A goroutine lives from its first mention to its
- * destruction; a thread is
- * forgotten when it has neither goroutine nor P at a generation's end; Ps stay.
+ * rules; repair.c and the record handlers look at it. Pointers are stable. A goroutine lives from
+ * its first mention to its destruction; a thread is forgotten when it has neither goroutine nor P
+ * at a generation's end; Ps stay.
  */
 #ifndef ORDER_MODEL_H
 #define ORDER_MODEL_H
@@ -64,8 +63,8 @@ struct m {
 };
 
 #define MODEL_M_CACHE 256
-#define MODEL_MAX_P 65536 /* the runtime's own limit is below (runtime/runtime2.go:
-							       _MaxGomaxprocs was 1024) */
+/* The runtime's own limit was 1024, then none (runtime/runtime2.go: _MaxGomaxprocs). */
+#define MODEL_MAX_P 65536
 
 struct model {
 	struct g_slot { uint64_t goid; struct g *g; } *g_slots; /* open addressing, goid 0: free */

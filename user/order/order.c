@@ -17,10 +17,8 @@ enum {
 	DEFAULT_GENERATION_BYTES = 8 << 20,
 	/*
 	 * A stop-the-world whose end was lost must not hold a generation in memory for ever.
-	 * Crossing is safe in our
-	 * files, because the kinds have the same ids in every generation (trace-format.md, section
-	 * 10); it is only not
-	 * done without need.
+	 * Crossing is safe in our files, because the kinds have the same ids in every generation
+	 * (trace-format.md, section 10); it is only not done without need.
 	 */
 	PATIENCE = 16,
 	/* A storm of losses must not become a storm of generations. */

@@ -13,7 +13,7 @@
  *
  * Snapshot rules. The snapshot was read while the target ran, after the first records. What the records stamped before
  * snap.end_ns imply is truth, the snapshot fills the rest: the initial state of a goroutine (P) that a record names is
- * the precondition of its FIRST record; the others are as the snapshot says. So records up to end_ns are held back.
+ * the precondition of its FIRST record; the others are as the snapshot says. So records up to end_ns (and 1 ms) are held back.
  */
 #ifndef ORDER_ORDER_H
 #define ORDER_ORDER_H
@@ -28,11 +28,12 @@ struct order_counts {
 	uint64_t records;        /* taken in, by REC_ type below */
 	uint64_t events;         /* written, statuses and repairs not counted */
 	uint64_t repairs;        /* events inserted to make a record legal */
-	uint64_t dropped;        /* records whose context was not the model's: not written */
+	uint64_t dropped;        /* records that say what the model knows, whose context was not the model's, or Ends whose
+				    Begin was not seen (also of what began before the attach): not written */
 	uint64_t lost;           /* sum of REC_LOSS */
 	uint64_t losses;         /* number of REC_LOSS */
 	uint64_t unread_stacks;
-	uint64_t steals;         /* derived ProcSteals (not repairs) */
+	uint64_t steals;         /* Ps taken from a syscall, derived: as ProcSteal, or as ProcStop when seen late (not repairs) */
 	uint64_t generations;
 	uint64_t by_type[80];
 	uint64_t first_ns, last_ns;

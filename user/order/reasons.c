@@ -12,7 +12,7 @@
  */
 static const struct str words[] = {
 	S("unspecified"), S("forever"), S("network"), S("select"), S("sync.(*Cond).Wait"),
-		S("sync"),
+	S("sync"),
 	S("chan send"), S("chan receive"), S("GC mark assist wait for work"),
 	S("GC background sweeper wait"), S("system goroutine wait"), S("preempted"),
 	S("wait for debug call"), S("wait until GC ends"), S("sleep"), S("GC weak to strong wait"),
@@ -23,7 +23,7 @@ static const struct str words[] = {
 	S("unknown"), S("GC mark termination"), S("GC sweep termination"), S("write heap dump"),
 	S("goroutine profile"), S("goroutine profile cleanup"), S("all goroutines stack trace"),
 	S("read mem stats"), S("AllThreadsSyscall"), S("GOMAXPROCS"), S("start trace"),
-		S("stop trace"),
+	S("stop trace"),
 	S("CountPagesInUse (test)"), S("ReadMetricsSlow (test)"), S("ReadMemStatsSlow (test)"),
 	S("PageCachePagesLeaked (test)"), S("ResetDebugLog (test)"),
 

@@ -4,9 +4,8 @@
  * labels.
  *
  * Strings as in Go 1.26 (runtime/traceruntime.go: traceBlockReasonStrings,
- * traceGoStopReasonStrings; runtime/proc.go:
- * stwReasonStrings). Numbers that are not known give "unspecified" and "unknown", as the runtime
- * would.
+ * traceGoStopReasonStrings; runtime/proc.go: stwReasonStrings). Numbers that are not known give
+ * "unspecified" and "unknown", as the runtime would.
  */
 #ifndef ORDER_REASONS_H
 #define ORDER_REASONS_H

@@ -6,8 +6,7 @@
 
 /*
  * The reason of an inserted stop or block: the empty one shows as "Block time ()" and does not
- * claim what nobody saw
- * (trace-format.md, section 13).
+ * claim what nobody saw (trace-format.md, section 13).
  */
 static const struct str no_reason = {"", 0};
 

@@ -3,9 +3,8 @@
  * repair.h - drives the model to what a record implies (trace-format.md, section 13).
  *
  * Without loss these functions find everything as it should be and emit nothing. What they emit is
- * a repair, except the
- * theft of a P from a thread in a syscall: no record tells it, it is derived here and counted as a
- * steal.
+ * a repair, except the theft of a P from a thread in a syscall: no record tells it, it is derived
+ * here and counted as a steal.
  */
 #ifndef ORDER_REPAIR_H
 #define ORDER_REPAIR_H

@@ -3,12 +3,10 @@
  * extra.h - gets back what gotrace hid in a trace file (trace/extra.h: the coding and the kinds).
  *
  * A scanner of batches and string tables, for any v2 header and whoever wrote the file: a file
- * without extra data gives no
- * chunks. The bytes are untrusted: nothing is allocated that the file does not hold, what cannot be
- * read ends the scan.
+ * without extra data gives no chunks. The bytes are untrusted: nothing is allocated that the file
+ * does not hold, what cannot be read ends the scan.
  *
- *	extra_scan(bytes, n,
-		   &x);  for (size_t i = 0; i < x.chunks.n; i++) ... x.chunks.v[i] ...;  extra_chunks_free(&x);
+ *	extra_scan(bytes, n, &x);  for (size_t i = 0; i < x.chunks.n; i++) ... x.chunks.v[i] ...;  extra_chunks_free(&x);
  */
 #ifndef READ_EXTRA_H
 #define READ_EXTRA_H

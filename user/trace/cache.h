@@ -4,8 +4,7 @@
  * paths.
  *
  * Unlike map64 a hit is one multiplication and, nearly always, one cache line; inline for that
- * reason. The zero
- * cache is empty.
+ * reason. The zero cache is empty.
  */
 #ifndef TRACE_CACHE_H
 #define TRACE_CACHE_H

@@ -375,7 +375,7 @@ static void add_sample(struct writer *w, const struct event *ev)
 {
 	*vec_push(&w->samples) = (struct sample){
 		.tick = ev->ts_ns / WRITER_TICK_NS, .m = ev->m, .p = (uint64_t)ev->p, .g = ev->g,
-			.stack = ev->stack,
+		.stack = ev->stack,
 	};
 }
 
