@@ -99,7 +99,7 @@ teardown() { clean_up; }
 	valid "$T/trace"
 	at_least goroutines "$(counts "$T/trace" .goroutines)" 2000
 	at_least waiting "$(counts "$T/trace" '.go_transitions["Undetermined->Waiting"] // 0')" 1990
-	at_least stacks "$(counts "$T/trace" '.stacks["Undetermined->Waiting"].with_stack // 0')" 1990
+	at_least stacks "$(counts "$T/trace" '.stacks["status Waiting"].with_stack // 0')" 1990
 	target_ends
 }
 
