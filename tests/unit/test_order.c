@@ -557,6 +557,22 @@ static void a_metric_of_no_thread_finds_one(void **state)
 	story_end(&s);
 }
 
+static void a_metric_without_any_p_waits_for_one(void **state)
+{
+	struct story s;
+
+	story_begin(&s, "heap-idle", 22);
+	REC(REC_GO_BLOCK, 10, 0, 1);
+	REC(REC_PROC_STOP, 10, 0, 0);
+	REC(REC_HEAP_ALLOC, 0, RECORD_NO_P, 0, .arg = 1000);
+	REC(REC_HEAP_ALLOC, 0, RECORD_NO_P, 0, .arg = 2000);
+	REC(REC_PROC_START, 11, 1, 0);
+	assert_int_equal(s.seen.v[3].value, 2000);
+	EXPECT(EV_GO_BLOCK, EV_PROC_STOP, EV_PROC_START, EV_HEAP_ALLOC);
+	assert_int_equal(counts(&s)->dropped, 0);
+	story_end(&s);
+}
+
 static void goroutine_zero_is_none(void **state)
 {
 	struct story s;
@@ -655,6 +671,7 @@ int main(void)
 		cmocka_unit_test(no_generation_ends_while_the_world_stands),
 		cmocka_unit_test(a_stop_the_world_without_end_does_not_hold_the_file_for_ever),
 		cmocka_unit_test(a_metric_of_no_thread_finds_one),
+		cmocka_unit_test(a_metric_without_any_p_waits_for_one),
 		cmocka_unit_test(goroutine_zero_is_none),
 		cmocka_unit_test(nothing_of_the_next_program_counts),
 		cmocka_unit_test(stamps_rise_strictly),

@@ -151,6 +151,14 @@ static void equal_stacks_have_one_number(void **state)
 	stacks_free(s);
 }
 
+static void what_lies_beyond_goexit_is_left_out(void **state)
+{
+	struct stacks *s = with(PCS(10005, 1001, 13005, 10005), 0);
+
+	expect(s, stacks_logical(s, 7, 0, false), "main.leaf");
+	stacks_free(s);
+}
+
 static void at_most_128_frames_are_kept(void **state)
 {
 	uint64_t pcs[128];
@@ -187,6 +195,7 @@ int main(void)
 		cmocka_unit_test(code_that_is_not_go_has_no_frame_but_counts_for_skip),
 		cmocka_unit_test(type_arguments_are_shown_as_dots),
 		cmocka_unit_test(equal_stacks_have_one_number),
+		cmocka_unit_test(what_lies_beyond_goexit_is_left_out),
 		cmocka_unit_test(at_most_128_frames_are_kept),
 		cmocka_unit_test(an_id_defined_again_means_the_new_content),
 	};

@@ -316,14 +316,34 @@ static void on_cgo_return(struct emit *e, struct m *m, const struct record *r)
 
 /* ------------------------------------------------------------------ Ps */
 
+/*
+ * What the collector told while no thread had a P: nothing allocates then, so the last value
+ * still holds.
+ */
+static void pay_metrics(struct emit *e, struct m *m)
+{
+	if (e->heap_alloc.is_due)
+		emit_plain(e, m, (struct event){
+			.type = EV_HEAP_ALLOC, .value = e->heap_alloc.value,
+		});
+	if (e->heap_goal.is_due)
+		emit_plain(e, m, (struct event){
+			.type = EV_HEAP_GOAL, .value = e->heap_goal.value,
+		});
+	e->heap_alloc.is_due = e->heap_goal.is_due = false;
+}
+
 static void on_proc_start(struct emit *e, struct m *m, const struct record *r)
 {
 	struct p *p = emit_know_p(e, r->p);
 
 	if (!p || (m->p == p && p->state == P_RUNNING))
 		drop(e);
-	else if (m->p != p) /* else Go <= 1.25 takes its own P back at the end of a syscall (exitsyscallfast: wirep) */
+	else if (m->p != p)
+		/* else Go <= 1.25 takes its own P back from a syscall (exitsyscallfast: wirep) */
 		drive_p(e, m, p, true);
+	if (m->p && m->p->state == P_RUNNING)
+		pay_metrics(e, m);
 }
 
 /* The thread gives up a P that the model sees elsewhere. */
@@ -444,24 +464,19 @@ static void on_sweep_end(struct emit *e, struct m *m, const struct record *r)
 
 /* ---------------------------------------------------------------- metrics, annotations, samples */
 
-static void heap(struct emit *e, struct m *m, const struct record *r, enum event_type type)
+static void on_heap(struct emit *e, struct m *m, const struct record *r)
 {
+	if (r->type == REC_HEAP_ALLOC) {
+		e->heap_alloc.value = r->arg;
+		e->heap_alloc.is_due = true;
+	} else {
+		e->heap_goal.value = r->arg;
+		e->heap_goal.is_due = true;
+	}
 	if (!m || !m->p)
 		m = model_creating_m(&e->model, NULL);
 	if (m)
-		emit_plain(e, m, (struct event){.type = (uint8_t)type, .value = r->arg});
-	else
-		drop(e);
-}
-
-static void on_heap_alloc(struct emit *e, struct m *m, const struct record *r)
-{
-	heap(e, m, r, EV_HEAP_ALLOC);
-}
-
-static void on_heap_goal(struct emit *e, struct m *m, const struct record *r)
-{
-	heap(e, m, r, EV_HEAP_GOAL);
+		pay_metrics(e, m);
 }
 
 static bool is_task_id(uint64_t id)
@@ -619,8 +634,8 @@ static const struct {
 	[REC_ASSIST_END] = {on_assist_end, NEED_M},
 	[REC_SWEEP_BEGIN] = {on_sweep_begin, NEED_M},
 	[REC_SWEEP_END] = {on_sweep_end, NEED_M},
-	[REC_HEAP_ALLOC] = {on_heap_alloc, 0},
-	[REC_HEAP_GOAL] = {on_heap_goal, 0},
+	[REC_HEAP_ALLOC] = {on_heap, 0},
+	[REC_HEAP_GOAL] = {on_heap, 0},
 	[REC_TASK_BEGIN] = {on_task_begin, NEED_M},
 	[REC_TASK_END] = {on_task_end, NEED_M},
 	[REC_REGION_BEGIN] = {on_region_begin, NEED_M},

@@ -31,6 +31,8 @@ struct emit {
 	bool gc_due;
 	bool gc_running;
 	uint64_t gc_seq;
+	/* Metrics that found no thread with a P (an idle target): written when one takes a P. */
+	struct { uint64_t value; bool is_due; } heap_alloc, heap_goal;
 	int64_t gomaxprocs;      /* at least every P id + 1 */
 	unsigned open_stws;
 	struct wait_coder waits;
