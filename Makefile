@@ -81,4 +81,9 @@ test-live:
 	tests/run live
 matrix: $(B)/gotrace
 	scripts/matrix $(MATRIX)
-.PHONY: test test-cli test-live matrix
+bench: $(B)/gotrace
+	GOTRACE=$(abspath $(B)/gotrace) scripts/bench $(BENCH)
+demo:
+	scripts/setup
+	scripts/demo
+.PHONY: test test-cli test-live matrix bench demo

@@ -90,6 +90,14 @@ struct {
 	__type(value, struct scratch);
 } scratches SEC(".maps");
 
+/* CPU samples interrupt the probes of the same thread, and nothing interrupts them: theirs is per CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} sample_scratch SEC(".maps");
+
 static __always_inline struct scratch *scratch_at(void)
 {
 	struct scratch *s = bpf_task_storage_get(&scratches, bpf_get_current_task_btf(), 0,
@@ -371,12 +379,12 @@ static __always_inline __u64 walk_emit(struct scratch *s)
 }
 
 /* The stack of the goroutine in s->g, which left its stack through gp.sched (mcall, systemstack). */
-static __noinline __u64 stack_of_sched(struct scratch *s)
+static __noinline __u64 stack_of_sched(struct scratch *s, __u64 pc_offset)
 {
 	if (!s || !want_stacks)
 		return 0;
 	walk_begin(s, G(s, g_sched_bp, __u64), 0);
-	walk_add(s, G(s, g_sched_pc, __u64));
+	walk_add(s, G(s, g_sched_pc, __u64) + pc_offset);
 	/* runtime/tracestack.go: at a stack check the caller's return address is on top of the stack (Go 1.25+) */
 	if (off.g_sync_safe_point && G(s, g_sync_safe_point, __u8))
 		walk_add(s, read_u64(G(s, g_sched_sp, __u64)));
@@ -425,7 +433,8 @@ static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struc
 	}
 	if (r->head.skip >= hidden_frames)
 		r->head.skip -= hidden_frames;
-	r->stack = stack_of_sched(s);
+	/* Go <= 1.20 notes the first instruction of systemstack_switch, not a return address into it */
+	r->stack = stack_of_sched(s, hidden_frames);
 	return 0;
 }
 
@@ -533,7 +542,7 @@ static __always_inline int on_park(struct scratch *s, struct gt_full *r)
 	} else {
 		r->head.flags |= GT_F_BAD_READ;
 	}
-	r->stack = stack_of_sched(s);
+	r->stack = stack_of_sched(s, 0);
 	return emit_full(r);
 }
 
@@ -546,7 +555,7 @@ static __always_inline int on_stop(struct scratch *s, struct gt_full *r)
 	}
 	r->goid = G(s, g_goid, __u64);
 	r->head.flags |= GT_F_GOID;
-	r->stack = stack_of_sched(s);
+	r->stack = stack_of_sched(s, 0);
 	return emit_full(r);
 }
 
@@ -883,12 +892,13 @@ int on_sample(struct gt_perf_context *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct gt_full r = {};
-	__u64 gp = 0, curg = 0, m;
+	__u64 gp = 0, curg = 0, m, pc;
 
 	if (!is_wanted())
 		return 0;
 	__u64 fs = BPF_CORE_READ(task, thread.fsbase);
-	struct scratch *s = bpf_task_storage_get(&scratches, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&sample_scratch, &zero);
 
 	if (!s || bpf_probe_read_user(&gp, 8, (void *)(fs + tls_g)) || !read_g(s, gp, false))
 		return 0;
@@ -907,7 +917,9 @@ int on_sample(struct gt_perf_context *ctx)
 		w->n = before.n;
 		w->hash = before.hash;
 		w->flags = before.flags;
-		walk_add(s, G(s, g_sched_pc, __u64));
+		/* that of a goroutine that has not run yet is its entry, no return address */
+		pc = G(s, g_sched_pc, __u64);
+		walk_add(s, pc + (pc == G(s, g_startpc, __u64) || hidden_frames));
 		walk_up_atomic(s);
 	}
 	r.head.flags = GT_F_GOID;

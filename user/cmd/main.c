@@ -30,7 +30,7 @@ static int help(FILE *f)
 	return f == stdout ? 0 : 1;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
@@ -47,4 +47,16 @@ int main(int argc, char **argv)
 		return verbs[0].run(argc - 1, argv + 1);
 	fprintf(stderr, "gotrace: no verb '%s'; gotrace --help lists them\n", name);
 	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	int code = run(argc, argv);
+
+	/* what did not reach a full disk must not look like success */
+	if (fflush(stdout) && !code) {
+		fprintf(stderr, "gotrace: cannot write to the standard output\n");
+		code = 1;
+	}
+	return code;
 }

@@ -232,6 +232,9 @@ static struct parked parked_of(const struct reader *r, const uint8_t *g, uint8_t
 		.hi = field(g, o->g_stack_hi, 8),
 	};
 
+	/* A goroutine that has not run yet stands at its entry: no return address (runtime/proc.go: newproc1). */
+	if (k.pc == field(g, o->g_startpc, 8))
+		k.pc++;
 	if (state == GO_SYSCALL) {
 		k.pc = field(g, o->g_syscallpc, 8);
 		k.sp = field(g, o->g_syscallsp, 8);
