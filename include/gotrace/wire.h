@@ -35,6 +35,7 @@ enum gt_probe {
 	GT_P_CREATE = 9,          /* newproc: rbx = new g, rax = P; creator = m.curg */
 	GT_P_CREATE_BLOCKED = 10, /* newproc1's casgstatus: only when ecx == 4 (_Gwaiting), or always with arg 1 */
 	GT_P_CORO_SWITCH = 11,    /* coroswitch_m `call gogo`: rax = &next.sched */
+	GT_P_GOPARK = 13,         /* gopark entry (>= 1.21): r14 = g, rbx = lock, dil = block reason, rsi = skip; on its stack */
 	GT_P_CORO_EXIT = 12,      /* coroswitch_m `call gdestroy`: the GT_P_DESTROY that follows is half of a switch */
 
 	GT_P_SYSCALL_BEGIN = 16,  /* reentersyscall +0: g = r14, rax = pc, rbx = sp, rcx = bp (>= 1.23) of the caller */
@@ -120,6 +121,7 @@ enum gt_flag {
 	GT_F_GOID = 1 << 0,       /* gt_full.goid is set */
 	GT_F_NO_STACK = 1 << 1,   /* a stack was wanted and could not be read */
 	GT_F_CORO_EXIT = 1 << 4,
+	GT_F_OBJECT = 1 << 2,     /* gt_stacked.object is set (0 may be one: a descriptor) */
 	GT_F_BAD_READ = 1 << 3,   /* some field could not be read; what is zero is not known */
 };
 
@@ -133,6 +135,13 @@ struct gt_short {
 	GT_U8 flags;
 };
 
+/* Hot records that have a stack. */
+struct gt_stacked {
+	struct gt_short head;
+	GT_U64 stack;  /* as below */
+	GT_U64 object; /* what a blocked goroutine waits for, by its reason */
+};
+
 struct gt_full {
 	struct gt_short head;
 	GT_U64 goid;
@@ -142,9 +151,8 @@ struct gt_full {
 	GT_U64 object;
 	GT_U64 creator; /* gp of the creator */
 	GT_U32 aux;
-	GT_U8 wait_kind;
 	GT_U8 wait_reason;
-	GT_U16 pad;
+	GT_U8 pad[3];
 };
 
 #define GT_TEXT_MAX 1024

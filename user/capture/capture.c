@@ -76,8 +76,12 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->max_frames = go_version_cmp(cfg->version, 1, 26, 0) < 0 ? 126 : 133;
 	c->skel->rodata->want_stacks = !cfg->without_stacks;
 	c->skel->rodata->want_objects = !cfg->without_objects;
-	c->skel->rodata->text_lo = cfg->text_lo;
-	c->skel->rodata->text_hi = cfg->text_hi;
+	c->skel->rodata->gopark_pc = plan->globals.gopark_return + cfg->process->bias;
+	if (go_version_cmp(cfg->version, 1, 21, 0) >= 0 && plan->globals.systemstack) {
+		c->skel->rodata->systemstack_lo = plan->globals.systemstack + cfg->process->bias;
+		c->skel->rodata->systemstack_hi = plan->globals.systemstack_end + cfg->process->bias;
+		c->skel->rodata->systemstack_pc = plan->globals.systemstack_pc + cfg->process->bias;
+	}
 	c->skel->data_armed->read_goid = true;
 	bpf_map__set_max_entries(c->skel->maps.ring, (uint32_t)c->ring_size);
 	if (multi) {

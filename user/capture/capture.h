@@ -28,7 +28,6 @@ struct capture_config {
 	const struct plan *plan;
 	const struct process *process;   /* located */
 	const struct go_version *version;
-	uint64_t text_lo, text_hi;       /* Go code, runtime addresses */
 	size_t ring_bytes;               /* 0: 64 MiB; rounded up to a power of two of pages */
 	unsigned sample_hz;              /* CPU samples; 0: none */
 	bool without_stacks, without_objects;

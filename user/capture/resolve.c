@@ -8,6 +8,7 @@
 static const uint8_t record_types[] = {
 	[GT_P_START] = REC_GO_START,
 	[GT_P_PARK] = REC_GO_BLOCK,
+	[GT_P_GOPARK] = REC_GO_BLOCK,
 	[GT_P_PREEMPT_PARK] = REC_GO_BLOCK,
 	[GT_P_READY] = REC_GO_UNBLOCK,
 	[GT_P_UNBLOCK] = REC_GO_UNBLOCK,
@@ -148,6 +149,21 @@ static uint8_t block_reason(const struct resolve *r, const struct gt_full *f)
 	return r->wait_blocks ? r->wait_blocks[f->wait_reason] : BLOCK_UNSPECIFIED;
 }
 
+/* What the object of a block is follows from its reason. */
+static const uint8_t wait_kinds[256] = {
+	[BLOCK_CHAN_SEND] = WAIT_CHAN, [BLOCK_CHAN_RECV] = WAIT_CHAN, [BLOCK_SYNC] = WAIT_SEMA,
+	[BLOCK_NET] = WAIT_FD,         [BLOCK_COND] = WAIT_ADDR,
+};
+
+static void fill_stacked(struct resolve *r, struct record *rec, const struct gt_stacked *s)
+{
+	rec->goid = goid_of(r, s->head.gp);
+	rec->stack = stack_of(r, s->stack);
+	rec->object = s->object;
+	if (s->stack && !rec->stack)
+		r->counts.unread_stacks++;
+}
+
 /* What only the longer records tell. */
 static void fill_full(struct resolve *r, struct record *rec, const struct gt_full *f)
 {
@@ -163,7 +179,6 @@ static void fill_full(struct resolve *r, struct record *rec, const struct gt_ful
 	rec->arg = f->arg;
 	rec->object = f->object;
 	rec->aux = f->aux;
-	rec->wait_kind = f->wait_kind;
 	if (rec->type == REC_GO_CREATE || rec->type == REC_GO_CREATE_BLOCKED)
 		rec->creator = goid_of(r, f->creator);
 	if (rec->type == REC_GO_BLOCK)
@@ -221,8 +236,12 @@ int resolve_record(struct resolve *r, const void *data, size_t n, const struct c
 
 	if (n >= sizeof(struct gt_full))
 		fill_full(r, &rec, data);
+	else if (n >= sizeof(struct gt_stacked))
+		fill_stacked(r, &rec, data);
 	else
 		rec.goid = goid_of(r, h->gp);
+	if (h->flags & GT_F_OBJECT)
+		rec.wait_kind = wait_kinds[rec.reason];
 	if (n >= sizeof(struct gt_full) && has_text(rec.type) && fill_text(&rec, data, n, text))
 		return -EBADMSG;
 	if (h->flags & GT_F_CORO_EXIT)

@@ -256,8 +256,6 @@ static int open_capture(struct recording *r, struct why *why)
 		.plan = r->target.plan,
 		.process = r->target.process,
 		.version = &r->target.build.version,
-		.text_lo = r->target.text_lo,
-		.text_hi = r->target.text_hi,
 		.ring_bytes = r->opt.ring_bytes,
 		.sample_hz = r->sample_hz,
 		.without_stacks = r->opt.without_stacks,

@@ -295,6 +295,26 @@ static int check_variables(const struct image *im, struct globals *g, struct why
 	return 0;
 }
 
+/*
+ * Code addresses that stand as leaf in stacks taken on the system stack: gopark's return from mcall, and
+ * systemstack_switch + 8 (runtime/asm_amd64.s gosave_systemstack_switch, Go 1.21 and later).
+ */
+static void find_leaves(struct codes *cs, struct globals *g)
+{
+	const struct code *park = codes_get(cs, "runtime.gopark");
+	const struct code *systemstack = codes_get(cs, "runtime.systemstack");
+	const struct code *leaf = codes_get(cs, "runtime.systemstack_switch");
+	int call = park ? code_call(cs, park, "runtime.mcall", 0) : -1;
+
+	if (call >= 0)
+		g->gopark_return = park->v[call].addr + park->v[call].len;
+	if (!systemstack || !leaf)
+		return;
+	g->systemstack = systemstack->func.entry;
+	g->systemstack_end = systemstack->func.end;
+	g->systemstack_pc = leaf->func.entry + 8;
+}
+
 int globals_find(const struct image *im, struct codes *cs, struct globals *ret, struct why *why)
 {
 	struct globals g = {0};
@@ -305,6 +325,7 @@ int globals_find(const struct image *im, struct codes *cs, struct globals *ret, 
 	g.trace_enabled = find_trace_flag(cs);
 	g.trace_flag_size = access_size(cs, g.trace_enabled);
 	g.gc_bg_mark_worker = find_worker_start(cs);
+	find_leaves(cs, &g);
 	g.n_wait_reasons = count_wait_reasons(im, cs, g.wait_reasons);
 	if (!g.n_wait_reasons)
 		return why_set(why, -ENOTSUP, "the runtime's table of wait reasons was not found in this binary");

@@ -47,7 +47,10 @@ static const struct rule rules[] = {
 	{"GoStart", GT_P_START, G(RAX), CAS("execute", RUNNABLE, RUNNING), ONE},
 	{"GoStart", GT_P_START, G(CURG), FLAG("execute"), ONE, .is_fallback = true},
 
-	{"GoBlock", GT_P_PARK, G(RAX), CAS("park_m", RUNNING, WAITING), ONE},
+	/* gopark's entry tells in registers what park_m finds in g and m: two reads less (bpf: on_gopark). Its stack check
+	 * is all that could be probed until Go 1.20, and runs twice when the stack grows. */
+	{"GoBlock", GT_P_GOPARK, G(R14), .since = 21, ENTRY("gopark"), ONE},
+	{"GoBlock", GT_P_PARK, G(RAX), CAS("park_m", RUNNING, WAITING), ONE, .is_alternative = true},
 	{"GoBlock", GT_P_PARK, G(CURG), FLAG("park_m"), ONE, .is_fallback = true},
 
 	{"GoBlock", GT_P_PREEMPT_PARK, G(RAX), CALL("preemptPark", "casGToPreemptScan", ANY, ANY), ONE},
@@ -211,6 +214,8 @@ static bool is_applicable(struct maker *m, const struct rule *r)
 	struct go_func f;
 
 	if (minor < r->since || (r->until && minor > r->until) || !is_wanted(m, r))
+		return false;
+	if (r->probe == GT_P_GOPARK && !m->plan->globals.gopark_return)
 		return false;
 	if (r->if_func && !pclntab_find_name(m->finder.t, r->if_func, &f))
 		return false;

@@ -44,6 +44,9 @@ struct globals {
 	uint64_t wait_reasons;   /* array of strings {ptr,len} */
 	uint32_t n_wait_reasons;
 	int64_t tls_g;           /* g is at fs:tls_g (mcall), e.g. -8 */
+	uint64_t gopark_return;  /* after gopark's `call mcall` ? */
+	uint64_t systemstack, systemstack_end; /* runtime.systemstack ? */
+	uint64_t systemstack_pc; /* what sched.pc of a goroutine is whose thread is on the system stack ? */
 	uint64_t gc_bg_mark_worker; /* entry of runtime.gcBgMarkWorker: startpc of GC workers */
 };
 
