@@ -72,6 +72,8 @@ enum record_type {
 	REC_TARGET_EXEC = 71,      /* the target became another program: nothing of it follows */
 	REC_TARGET_EXIT = 72,
 	REC_UNREAD_STACK = 73,     /* the event before on this thread should have had a stack, it could not be read */
+	REC_TIME = 74,             /* everything up to here was taken in, whether anything happened or not: an idle moment,
+				      the end */
 };
 
 enum record_flag {

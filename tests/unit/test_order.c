@@ -126,6 +126,59 @@ static void a_generation_of_an_idle_target_is_cut_by_time(void **state)
 	story_end(&s);
 }
 
+static uint64_t last_stamp(const struct story *s)
+{
+	return s->seen.v[s->seen.n - 1].ts_ns;
+}
+
+static void a_trace_is_as_long_as_its_recording(void **state)
+{
+	for (int minor = 22; minor <= 23; minor++) {
+		struct story s;
+
+		story_begin(&s, minor == 22 ? "long-idle-22" : "long-idle-23", minor);
+		REC(REC_GO_BLOCK, 10, 0, 1, .reason = BLOCK_SLEEP);
+		s.now += 2000000000;
+		REC(REC_TIME, 0, RECORD_NO_P, 0);
+		assert_int_equal(last_stamp(&s), s.now / WRITER_TICK_NS * WRITER_TICK_NS);
+		EXPECT(EV_GO_BLOCK, EV_PROC_STATUS, EV_PROC_STATUS);
+		REC(REC_PROC_STOP, 10, 0, 0);
+		s.now += 3000000000;
+		REC(REC_TIME, 0, RECORD_NO_P, 0);
+		assert_int_equal(last_stamp(&s), s.now / WRITER_TICK_NS * WRITER_TICK_NS);
+		assert_int_equal(counts(&s)->repairs, 0);
+		story_end(&s);
+	}
+}
+
+static void a_time_that_an_event_has_passed_adds_nothing(void **state)
+{
+	struct story s;
+
+	story_begin(&s, "past-time", 23);
+	REC(REC_GO_BLOCK, 10, 0, 1, .reason = BLOCK_SLEEP);
+	s.now -= 5000;
+	REC(REC_TIME, 0, RECORD_NO_P, 0);
+	EXPECT(EV_GO_BLOCK);
+	s.now += 5000;
+	story_end(&s);
+}
+
+static void time_alone_makes_no_file(void **state)
+{
+	struct story s;
+
+	story_open(&s, "nothing-yet", 23);
+	order_snapshot(s.rig->order, &(struct snapshot){0});
+	REC(REC_TIME, 0, RECORD_NO_P, 0);
+	EXPECT(0);
+	assert_int_equal(counts(&s)->generations, 0);
+	REC(REC_PROC_START, 10, 0, 0); /* and what comes later is still the first generation */
+	REC(REC_GO_CREATE, 10, 0, 1, .arg = 0x3000);
+	REC(REC_GO_START, 10, 0, 1);
+	story_end(&s);
+}
+
 static void the_first_record_of_a_goroutine_beats_the_snapshot(void **state)
 {
 	struct story s;
@@ -645,6 +698,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_idle_target_alone_makes_a_valid_file),
 		cmocka_unit_test(a_generation_of_an_idle_target_is_cut_by_time),
+		cmocka_unit_test(a_trace_is_as_long_as_its_recording),
+		cmocka_unit_test(a_time_that_an_event_has_passed_adds_nothing),
+		cmocka_unit_test(time_alone_makes_no_file),
 		cmocka_unit_test(the_first_record_of_a_goroutine_beats_the_snapshot),
 		cmocka_unit_test(a_goroutine_created_while_the_snapshot_is_read_is_not_declared),
 		cmocka_unit_test(a_contradictory_snapshot_becomes_something_legal),

@@ -354,6 +354,9 @@ void summary_event(void *summary, const struct event *ev)
 	case EV_PROCS_CHANGE:
 		s->procs = ev->value;
 		break;
+	case EV_PROC_STATUS: /* of an idle target all that is told */
+		s->procs = max_u64(s->procs, ev->id + 1);
+		break;
 	case EV_HEAP_ALLOC:
 		s->heap_peak_bytes = max_u64(s->heap_peak_bytes, ev->value);
 		break;
@@ -366,7 +369,6 @@ void summary_event(void *summary, const struct event *ev)
 	case EV_PROC_START:
 	case EV_PROC_STOP:
 	case EV_PROC_STEAL:
-	case EV_PROC_STATUS:
 	case EV_GC_SWEEP_ACTIVE:
 	case EV_GC_SWEEP_BEGIN:
 	case EV_GC_SWEEP_END:

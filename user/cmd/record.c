@@ -27,6 +27,11 @@
 
 enum { FORMAT_AUTO, FORMAT_22, FORMAT_23 };
 enum { SYSCALLS_UPROBE, SYSCALLS_OFF };
+enum {
+	MAX_DRAIN = 1 << 16, /* records at a time: then the target's end and Ctrl-C are looked at */
+	IDLE_NS = 1000000000,
+	SLACK_NS = 1000000,  /* a record's stamp is older than its place in the ring by the probe's run */
+};
 
 struct record_options {
 	unsigned pid, format, link, syscalls;
@@ -71,6 +76,7 @@ struct recording {
 	struct snapshot_counts seen;
 	uint64_t start_ns, begin_ns, end_ns; /* of gotrace, of the recording */
 	uint64_t cpu_begin_ns, cpu_ns; /* of the target, while recorded */
+	uint64_t told_ns;          /* stamp of the youngest record */
 	/* the heap between two drains */
 	struct heap heap;
 	uint64_t heap_ns, live_told, goal_told;
@@ -121,7 +127,15 @@ static void on_record(void *ctx, const struct record *rec)
 
 	if (r->heap_due && rec->ts_ns > r->heap_ns)
 		tell_heap(r);
+	r->told_ns = max_u64(r->told_ns, rec->ts_ns);
 	pipeline_record(r->pipeline, rec);
+}
+
+/* So far it is recorded, even if nothing happens: a trace is as long as its recording. */
+static void tell_time(struct recording *r, uint64_t ts_ns)
+{
+	pipeline_record(r->pipeline, &(struct record){.type = REC_TIME, .ts_ns = ts_ns, .p = RECORD_NO_P});
+	r->told_ns = max_u64(r->told_ns, ts_ns);
 }
 
 static void on_stack(void *ctx, const struct stack_def *def)
@@ -133,7 +147,7 @@ static void on_stack(void *ctx, const struct stack_def *def)
 
 static long drain(struct recording *r)
 {
-	long n = capture_drain(r->capture, 1 << 16, &r->sink);
+	long n = capture_drain(r->capture, MAX_DRAIN, &r->sink);
 
 	if (r->heap_due)
 		tell_heap(r);
@@ -278,6 +292,7 @@ static int arm(struct recording *r, struct why *why)
 	r->begin_ns = now_ns();
 	r->cpu_begin_ns = process_cpu_ns(r->target.process);
 	capture_arm(r->capture);
+	r->told_ns = r->begin_ns;
 	if (!r->child)
 		err = snapshot_take(&src, &snap, &r->seen, why);
 	else
@@ -344,11 +359,14 @@ static int record_until_over(struct recording *r, struct why *why)
 
 	while (!is_over(r) && !err) {
 		sample_heap(r);
+		uint64_t now = now_ns();
 		long n = drain(r);
 
 		if (n < 0)
 			return why_set(why, (int)n, "reading the ring buffer: %s", strerror((int)-n));
-		pipeline_idle(r->pipeline, now_ns());
+		if (n < MAX_DRAIN && now > r->told_ns + IDLE_NS)
+			tell_time(r, now - SLACK_NS);
+		pipeline_idle(r->pipeline, now);
 		show_progress(r, false);
 		err = r->child ? prove_late(r, why) : 0;
 		if (poll(&end, 1, n < 1 << 14) > 0)
@@ -370,6 +388,7 @@ static void stop(struct recording *r)
 
 	while (drain(r) > 0 && stops < already + 2)
 		;
+	tell_time(r, r->end_ns);
 }
 
 /* ------------------------------------------------------------------------------- telling */

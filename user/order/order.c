@@ -95,6 +95,21 @@ static void on_loss(struct order *o, const struct record *r)
 		cut(o);
 }
 
+/*
+ * Nothing happened up to here: a generation of statuses says so, for the reader's clock stands at
+ * the last event. Written at once, a kill -9 shall not cost it.
+ */
+static void on_time(struct order *o, uint64_t ts_ns)
+{
+	struct emit *e = &o->emit;
+
+	if (!e->model.procs.n || e->open_stws || ts_ns / WRITER_TICK_NS <= e->last_tick)
+		return;
+	cut(o);
+	emit_open(e);
+	cut(o);
+}
+
 /* ------------------------------------------------------------------ records */
 
 static void process(struct order *o, const struct record *r)
@@ -111,6 +126,8 @@ static void process(struct order *o, const struct record *r)
 		o->is_over = true;
 	else if (r->type == REC_UNREAD_STACK)
 		e->counts.unread_stacks++;
+	else if (r->type == REC_TIME)
+		on_time(o, r->ts_ns);
 	else if (r->type != REC_TARGET_EXIT)
 		apply_record(e, r);
 }

@@ -8,7 +8,7 @@
  *
  *	o = order_new(&cfg);
  *	order_snapshot(o, &snap);              once, first (an empty one when the program was launched by us)
- *	order_stack(o, &def); order_record(o, &rec); ...
+ *	order_stack(o, &def); order_record(o, &rec); ...      a REC_TIME at the end, and when nothing happens for long
  *	order_finish(o); order_counts(o); order_free(o);
  *
  * Snapshot rules. The snapshot was read while the target ran, after the first records. What the records stamped before
