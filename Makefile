@@ -14,7 +14,7 @@ LIBS := -lZydis -ldw -lelf -lz
 DIRS := base target order trace read analyze render cmd
 ifeq ($(WITH_BPF),1)
 DIRS += capture
-LIBS := -lbpf $(LIBS)
+LIBS := -lbpf $(LIBS) -pthread
 CFLAGS += -DWITH_BPF=1
 else
 WITHOUT := user/cmd/record.c user/cmd/check.c user/cmd/launch.c

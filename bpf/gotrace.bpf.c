@@ -57,7 +57,8 @@ __u64 sent[SENT_SLOTS];
 #define G_BLOCK 384     /* of a g: all fields of gt_offsets up to labels */
 #define M_BLOCK 832     /* of an m, from curg to waitTraceBlockReason */
 #define STACK_BLOCK 1024
-#define HOT_BLOCK 512   /* most stacks are shallower; a larger one is read in more pieces */
+#define HOT_FRAMES 12
+#define HOT_BLOCK 512   /* the first piece: of most stacks it is all */
 #define FAR (1ull << 30) /* no Go frame is larger; the C stack of a cgo callback is further away */
 
 enum { STACK_LEAF_EXACT = 1, STACK_TRUNCATED = 2 }; /* enum stack_flag */
@@ -128,7 +129,7 @@ static __always_inline struct cpu_scratch *cpu_scratch_take(void)
 
 static __always_inline void cpu_scratch_give(struct cpu_scratch *c)
 {
-	__sync_lock_test_and_set(&c->is_taken, 0);
+	*(volatile __u64 *)&c->is_taken = 0;
 }
 
 static __always_inline struct scratch *scratch_at(void)
@@ -318,6 +319,19 @@ static __always_inline struct walk *walk_begin(struct scratch *s, __u64 fp, __u6
 	return &s->walk;
 }
 
+/* One multiplication a frame, none of which waits for the one before. */
+static __always_inline __u64 hash_add(__u64 hash, __u64 pc)
+{
+	return (hash << 9 | hash >> 55) ^ pc * 0x9e3779b97f4a7c15ull;
+}
+
+static __always_inline __u64 hash_end(__u64 hash)
+{
+	hash ^= hash >> 29;
+	hash *= 0xbf58476d1ce4e5b9ull;
+	return hash ^ hash >> 32;
+}
+
 static __always_inline void walk_add(struct scratch *s, __u64 pc)
 {
 	struct walk *w = &s->walk;
@@ -326,8 +340,7 @@ static __always_inline void walk_add(struct scratch *s, __u64 pc)
 	if (n >= GT_MAX_FRAMES)
 		return;
 	s->pcs[n] = pc;
-	w->hash = (w->hash ^ pc) * 0x9e3779b97f4a7c15ull;
-	w->hash ^= w->hash >> 32;
+	w->hash = hash_add(w->hash, pc);
 	w->n = n + 1;
 }
 
@@ -344,8 +357,8 @@ static __always_inline bool walk_step(struct scratch *s, bool sleepable)
 	if (at + 16 > w->len) {
 		__u64 len = w->hi - fp;
 
-		if (len > HOT_BLOCK)
-			len = HOT_BLOCK;
+		if (len > STACK_BLOCK)
+			len = STACK_BLOCK;
 		/* without bounds a block may reach beyond the memory of the stack */
 		if (read_user(s->block, len, fp, sleepable) && read_user(s->block, len = 16, fp, sleepable)) {
 			w->flags |= STACK_TRUNCATED;
@@ -370,57 +383,73 @@ static __always_inline bool walk_step(struct scratch *s, bool sleepable)
 }
 
 /* As far as the runtime's own tracer would go: max_frames and the goexit behind them. */
-static __always_inline void walk_frames(struct scratch *s, bool sleepable)
+static __always_inline long walk_on(struct scratch *s, bool sleepable)
 {
-	for (int i = 0; i < GT_MAX_FRAMES; i++) {
-		if (s->walk.n > max_frames) {
-			s->walk.n = max_frames;
-			s->walk.flags |= STACK_TRUNCATED;
-			break;
-		}
-		if (!walk_step(s, sleepable))
-			break;
+	if (s->walk.n > max_frames) {
+		s->walk.n = max_frames;
+		s->walk.flags |= STACK_TRUNCATED;
+		return 1;
 	}
+	return !walk_step(s, sleepable);
 }
 
-/* Global functions: the verifier looks at each once, not once for every way that leads to it. */
+static long walk_one(__u64 i, struct scratch **s)
+{
+	return walk_on(*s, true);
+}
+
+static long walk_one_atomic(__u64 i, struct scratch **s)
+{
+	return walk_on(*s, false);
+}
+
+/* Global functions and bpf_loop: the verifier looks at one step once, not at each of many for every way to it. */
 __noinline int walk_up(struct scratch *s)
 {
 	if (s)
-		walk_frames(s, true);
+		bpf_loop(GT_MAX_FRAMES, walk_one, &s, 0);
 	return 0;
 }
 
 __noinline int walk_up_atomic(struct scratch *s)
 {
 	if (s)
-		walk_frames(s, false);
+		bpf_loop(GT_MAX_FRAMES, walk_one_atomic, &s, 0);
 	return 0;
 }
 
-/* Sends the frames unless they were sent before; returns the hash that names the stack, 0 if there is none. */
-static __always_inline __u64 walk_emit(struct scratch *s)
+/* Sends the n frames in s->pcs. A global function, as walk_up. */
+__noinline __u64 send_stack(struct scratch *s, __u32 n, __u64 hash, __u32 flags)
 {
-	__u32 n = s->walk.n;
-	__u64 hash = s->walk.hash ^ (__u64)s->walk.flags << 56;
-
-	if (!n)
+	if (!s)
 		return 0;
-	if (!hash)
-		hash = 1;
-	if (sent[hash & (SENT_SLOTS - 1)] == hash)
-		return hash;
 	if (n > GT_MAX_FRAMES) /* impossible; the verifier wants to see it */
 		n = GT_MAX_FRAMES;
 	fill_head(&s->stack.head, GT_K_STACK, 0, 0);
 	s->stack.head.ts_ns = bpf_ktime_get_ns();
 	s->stack.hash = hash;
 	s->stack.n = n;
-	s->stack.flags = s->walk.flags;
+	s->stack.flags = flags;
 	if (!emit(&s->stack, sizeof(s->stack) + n * 8, s->stack.head.ts_ns))
 		return 0;
 	sent[hash & (SENT_SLOTS - 1)] = hash;
 	return hash;
+}
+
+/* The hash that names the stack in s->pcs, which is sent unless it was before; 0: there is none. */
+static __always_inline __u64 emit_stack(struct scratch *s, __u32 n, __u64 hash, __u32 flags)
+{
+	hash = hash_end(hash) ^ (__u64)flags << 56;
+	if (!n)
+		return 0;
+	if (!hash)
+		hash = 1;
+	return sent[hash & (SENT_SLOTS - 1)] == hash ? hash : send_stack(s, n, hash, flags);
+}
+
+static __always_inline __u64 walk_emit(struct scratch *s)
+{
+	return emit_stack(s, s->walk.n, s->walk.hash, s->walk.flags);
 }
 
 /* The stack of the goroutine in s->g, which left its stack through gp.sched (mcall, systemstack). */
@@ -450,37 +479,68 @@ static __noinline __u64 stack_from(struct scratch *s, __u64 pc, __u64 fp, __u64 
 }
 
 /*
- * The stack of the goroutine whose own stack the probe is on, at the entry of a function: its return address, then
- * the frames of the caller. Without g there are no bounds; a Go stack ends by itself (walk_step).
+ * The hot walk: what most stacks need and nothing else. n frames are in s->pcs already, the block holds the stack from
+ * base on; up to HOT_FRAMES more are taken from it without touching s->walk. A stack that goes on is left to walk_up.
+ * Without g there are no bounds; a Go stack ends by itself (walk_step).
  */
-static __noinline __u64 stack_of_caller(struct scratch *s, __u64 leaf, __u64 sp, __u64 fp)
+static __always_inline __u64 walk_hot(struct scratch *s, __u64 base, __u64 fp, const __u32 n, __u64 hash)
 {
-	__u64 ret;
+	bool is_whole = false;
+	int i;
 
-	if (!s)
-		return 0;
-	s->walk = (struct walk){.fp = fp, .lo = sp, .hi = sp + FAR, .base = sp, .len = HOT_BLOCK};
-	if (read_user(s->block, HOT_BLOCK, sp, true)) {
-		s->walk.len = 0;
-		ret = read_u64(sp);
-	} else {
-		ret = *(__u64 *)s->block;
+	for (i = 0; i < HOT_FRAMES && !is_whole; i++) {
+		__u64 at = fp - base;
+
+		if (at > HOT_BLOCK - 16)
+			break;
+		__u64 next = *(__u64 *)(s->block + at);
+		__u64 ret = *(__u64 *)(s->block + at + 8);
+
+		s->pcs[n + i] = ret;
+		hash = hash_add(hash, ret);
+		is_whole = next <= fp;
+		fp = next;
 	}
-	walk_add(s, leaf);
-	walk_add(s, ret);
+	if (is_whole)
+		return emit_stack(s, n + i, hash, 0);
+	s->walk = (struct walk){.fp = fp, .lo = base, .hi = base + FAR, .base = base, .len = HOT_BLOCK, .hash = hash, .n = n + i};
 	walk_up(s);
 	return walk_emit(s);
 }
 
-/* The stack of a goroutine that called systemstack, whose frame there is at fp. */
-static __noinline __u64 stack_below_systemstack(struct scratch *s, __u64 fp)
+/* When the block reaches beyond the memory of the stack, or its page is not there. */
+static __noinline __u64 walk_cold(struct scratch *s, __u64 leaf, __u64 sp, __u64 fp)
 {
-	if (!s)
-		return 0;
-	s->walk = (struct walk){.fp = fp, .lo = fp, .hi = fp + FAR};
-	walk_add(s, systemstack_pc);
+	s->walk = (struct walk){.fp = fp, .lo = sp, .hi = sp + FAR};
+	walk_add(s, leaf);
+	if (sp != fp)
+		walk_add(s, read_u64(sp));
 	walk_up(s);
 	return walk_emit(s);
+}
+
+/*
+ * The stack of the goroutine whose own stack the probe is on, at the entry of a function: its return address, then
+ * the frames of the caller.
+ */
+static __always_inline __u64 stack_of_caller(struct scratch *s, __u64 leaf, __u64 sp, __u64 fp)
+{
+	if (bpf_probe_read_user(s->block, HOT_BLOCK, (void *)sp))
+		return walk_cold(s, leaf, sp, fp);
+	__u64 ret = *(__u64 *)s->block;
+
+	s->pcs[0] = leaf;
+	s->pcs[1] = ret;
+	return walk_hot(s, sp, fp, 2, hash_add(hash_add(0, leaf), ret));
+}
+
+/* The stack of a goroutine that called systemstack, whose frame there is at fp. */
+static __always_inline __u64 stack_below_systemstack(struct scratch *s, __u64 fp)
+{
+	if (bpf_probe_read_user(s->block, HOT_BLOCK, (void *)fp))
+		return walk_cold(s, systemstack_pc, fp, fp);
+	s->pcs[0] = systemstack_pc;
+	return walk_hot(s, fp, fp, 1, hash_add(0, systemstack_pc));
 }
 
 /* ------------------------------------------------------------------------------- what a thread does */
@@ -529,17 +589,35 @@ static __always_inline int emit_g(__u8 kind, __u64 gp, __u32 tid, __u8 flags)
 	return 0;
 }
 
-static __always_inline int emit_stacked(const struct gt_stacked *from)
+static __always_inline int emit_stacked(__u8 kind, __u64 gp, __u32 tid, __u8 reason, __u8 skip, __u8 flags,
+					__u64 stack, __u64 object)
 {
 	__u64 ts_ns = bpf_ktime_get_ns();
 	struct gt_stacked *r = reserve(sizeof(*r), ts_ns);
 
 	if (!r)
 		return 0;
-	*r = *from;
 	r->head.ts_ns = ts_ns;
+	r->head.gp = gp;
+	r->head.tid = tid;
+	r->head.kind = kind;
+	r->head.reason = reason;
+	r->head.skip = skip;
+	r->head.flags = flags;
+	r->stack = stack;
+	r->object = object;
 	bpf_ringbuf_submit(r, BPF_RB_NO_WAKEUP);
 	return 0;
+}
+
+static __always_inline int emit_g_and_goid(__u8 kind, __u64 gp, __u32 tid)
+{
+	struct gt_full r = {};
+
+	fill_head(&r.head, kind, gp, tid);
+	r.goid = read_u64(gp + off.g_goid);
+	r.head.flags = r.goid ? GT_F_GOID : GT_F_BAD_READ;
+	return emit_full(&r);
 }
 
 /* With more about it while the goids of all gs are not known to user space (see the head of the file). */
@@ -811,61 +889,43 @@ static __noinline int on_user(struct scratch *s, const struct regs *regs, __u8 k
  * gopark's entry, on the goroutine's own stack: what park_m would find in g and m is in registers here. Nothing comes
  * between the two: runtime code is not preempted asynchronously, and the stack check is behind us.
  */
-static __noinline int on_gopark(struct scratch *s, const struct regs *regs, __u32 tid)
+static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ctx, __u32 tid)
 {
-	__u64 reason = regs->di & 0xff, skip = regs->si;
-	struct gt_stacked r = {};
+	__u64 gp = REG(ctx, r14), skip = REG(ctx, si), object = 0, stack = 0;
+	__u8 reason = REG(ctx, di), flags = 0;
 
-	if (!s)
-		return 0;
-	fill_head(&r.head, GT_P_GOPARK, regs->r14, tid);
-	r.head.reason = reason;
-	r.head.skip = skip > 127 ? 127 : skip;
-	if (object_of(s, reason, regs->bx, regs->r14, &r.object))
-		r.head.flags |= GT_F_OBJECT;
+	if (object_of(s, reason, REG(ctx, bx), gp, &object))
+		flags |= GT_F_OBJECT;
 	if (want_stacks)
-		r.stack = stack_of_caller(s, gopark_pc, regs->sp, regs->bp);
+		stack = stack_of_caller(s, gopark_pc, REG(ctx, sp), REG(ctx, bp));
+	skip = skip > 127 ? 127 : skip;
 	if (!read_goid)
-		return emit_stacked(&r);
-	struct gt_full f = {.head = r.head, .stack = r.stack, .object = r.object};
+		return emit_stacked(GT_P_GOPARK, gp, tid, reason, skip, flags, stack, object);
+	struct gt_full f = {.stack = stack, .object = object};
 
-	f.goid = read_u64(regs->r14 + off.g_goid);
-	f.head.flags |= f.goid ? GT_F_GOID : GT_F_BAD_READ;
+	fill_head(&f.head, GT_P_GOPARK, gp, tid);
+	f.head.reason = reason;
+	f.head.skip = skip;
+	f.goid = read_u64(gp + off.g_goid);
+	f.head.flags = flags | (f.goid ? GT_F_GOID : GT_F_BAD_READ);
 	return emit_full(&f);
 }
 
 /*
  * ready() on the system stack: the frame of its caller there lies on the frame that systemstack left on the
- * goroutine's stack. One read instead of three (g0, m, curg). 0: ready() was reached in another way.
+ * goroutine's stack. One read instead of three (g0, m, curg). False: ready() was reached in another way.
  */
-static __noinline int on_ready(struct scratch *s, const struct regs *regs, __u32 tid)
+static __always_inline bool on_ready(struct scratch *s, const struct gt_regs *ctx, __u32 tid)
 {
-	__u64 frame[2] = {}; /* saved frame pointer, return address */
-	struct gt_stacked r = {};
+	__u64 frame[2], stack = 0, skip = REG(ctx, bx); /* frame: saved frame pointer, return address */
 
-	if (!s || read_goid || read_user(frame, sizeof(frame), regs->bp, true) ||
-	    frame[1] < systemstack_lo || frame[1] >= systemstack_hi)
-		return 0;
-	fill_head(&r.head, GT_P_READY, regs->ax, tid);
-	r.head.skip = regs->bx > 127 ? 127 : regs->bx;
+	if (read_goid || read_user(frame, sizeof(frame), REG(ctx, bp), true) || frame[1] < systemstack_lo ||
+	    frame[1] >= systemstack_hi)
+		return false;
 	if (want_stacks)
-		r.stack = stack_below_systemstack(s, frame[0]);
-	emit_stacked(&r);
-	return 1;
-}
-
-/* With the scratch space of the CPU, or of the thread. Returns what the handler returned, 0 without any space. */
-static __always_inline int with_scratch(int (*handler)(struct scratch *, const struct regs *, __u32),
-					const struct regs *regs, __u32 tid)
-{
-	struct cpu_scratch *c = cpu_scratch_take();
-
-	if (!c)
-		return handler(scratch_at(), regs, tid);
-	int ret = handler(&c->s, regs, tid);
-
-	cpu_scratch_give(c);
-	return ret;
+		stack = stack_below_systemstack(s, frame[0]);
+	emit_stacked(GT_P_READY, REG(ctx, ax), tid, 0, skip > 127 ? 127 : skip, 0, stack, 0);
+	return true;
 }
 
 static __always_inline __u64 goroutine_of(struct scratch *s, const struct regs *regs, __u8 source)
@@ -888,17 +948,7 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	__u8 kind = GT_COOKIE_PROBE(cookie), arg = GT_COOKIE_ARG(cookie);
 	__u8 source = GT_COOKIE_GSRC(cookie);
 
-	/* The hottest first: they need no or cheaper scratch space. */
-	if (kind == GT_P_START && !read_goid && source == GT_G_RAX)
-		return emit_g(kind, REG(ctx, ax), tid, 0);
-
 	const struct regs copy = regs_of(ctx), *regs = &copy;
-
-	if (kind == GT_P_GOPARK)
-		return with_scratch(on_gopark, regs, tid);
-	if (kind == GT_P_READY && with_scratch(on_ready, regs, tid))
-		return 0;
-
 	struct scratch *s = scratch_at();
 	__u64 gp = goroutine_of(s, regs, source);
 
@@ -913,9 +963,6 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	switch (kind) {
 	case GT_P_PARK:
 		return on_park(s, &r);
-	case GT_P_READY:
-		r.head.skip = regs->bx > 127 ? 127 : regs->bx;
-		return on_unblock(s, &r, regs, 0);
 	case GT_P_UNBLOCK:
 		return on_unblock(s, &r, regs, regs->ip);
 	case GT_P_UNBLOCK_WORKER:
@@ -1007,20 +1054,77 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	return 0;
 }
 
-/* The thread, 0 if it is none of the target's. */
+/* The thread, 0 if it is none of the target's or nothing is to be recorded. */
 static __always_inline __u32 wanted_thread(void)
 {
-	__u64 id = bpf_get_current_pid_tgid();
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	return !target_tgid || (__u32)(id >> 32) == target_tgid ? (__u32)id : 0;
+	return armed && (!target_tgid || task->tgid == target_tgid) ? task->pid : 0;
 }
 
 SEC("uprobe.s")
 int on_probe(struct gt_regs *ctx)
 {
-	__u32 tid = armed ? wanted_thread() : 0;
+	__u32 tid = wanted_thread();
 
 	return tid ? on_event(ctx, bpf_get_attach_cookie(ctx), tid) : 0;
+}
+
+/*
+ * The hottest kinds have programs of their own, which need no cookie (18 ns): a start whose g is in ax, gopark, ready.
+ * What they cannot do is done as at any other site.
+ */
+SEC("uprobe.s")
+int on_hot_start(struct gt_regs *ctx)
+{
+	__u32 tid = wanted_thread();
+
+	if (!tid)
+		return 0;
+	return read_goid ? emit_g_and_goid(GT_P_START, REG(ctx, ax), tid) : emit_g(GT_P_START, REG(ctx, ax), tid, 0);
+}
+
+SEC("uprobe.s")
+int on_hot_gopark(struct gt_regs *ctx)
+{
+	__u32 tid = wanted_thread();
+
+	if (!tid)
+		return 0;
+	struct cpu_scratch *c = cpu_scratch_take();
+	struct scratch *s = c ? &c->s : scratch_at();
+
+	if (s)
+		on_gopark(s, ctx, tid);
+	else
+		emit_stacked(GT_P_GOPARK, REG(ctx, r14), tid, REG(ctx, di), 0, GT_F_NO_STACK, 0, 0);
+	if (c)
+		cpu_scratch_give(c);
+	return 0;
+}
+
+SEC("uprobe.s")
+int on_hot_ready(struct gt_regs *ctx)
+{
+	__u32 tid = wanted_thread();
+
+	if (!tid)
+		return 0;
+	struct cpu_scratch *c = cpu_scratch_take();
+	struct scratch *s = c ? &c->s : scratch_at();
+	bool done = s && on_ready(s, ctx, tid);
+
+	if (c)
+		cpu_scratch_give(c);
+	if (done)
+		return 0;
+	const struct regs regs = regs_of(ctx);
+	struct gt_full r = {};
+
+	fill_head(&r.head, GT_P_READY, regs.ax, tid);
+	r.head.skip = regs.bx > 127 ? 127 : regs.bx;
+	s = scratch_at();
+	return s ? on_unblock(s, &r, &regs, 0) : emit_full(&r);
 }
 
 /* The floor of any engine of this kind: what `make bench` compares with. */
@@ -1035,7 +1139,7 @@ int on_probe_empty(struct gt_regs *ctx)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
-	__u32 tid = armed && target_tgid ? wanted_thread() : 0;
+	__u32 tid = target_tgid ? wanted_thread() : 0;
 
 	if (!tid)
 		return 0;
@@ -1054,7 +1158,7 @@ int on_sample(struct gt_perf_context *ctx)
 	struct gt_full r = {};
 	__u64 gp = 0, curg = 0, m, pc;
 
-	__u32 tid = armed ? wanted_thread() : 0;
+	__u32 tid = wanted_thread();
 
 	if (!tid)
 		return 0;

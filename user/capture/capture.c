@@ -8,6 +8,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -59,6 +60,23 @@ static bool in_first_pid_namespace(void)
 /* The kernel's number of BPF_TRACE_UPROBE_MULTI (6.6+), which libbpf 1.1 does not know by name. */
 #define UPROBE_MULTI 48
 
+/* Which of the uprobe programs are loaded, and for which kind of link. */
+static void capture_programs(struct gotrace_bpf *skel, bool multi, bool empty_program)
+{
+	struct bpf_program *real[] = {
+		skel->progs.on_probe, skel->progs.on_hot_start, skel->progs.on_hot_gopark, skel->progs.on_hot_ready,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
+		bpf_program__set_autoload(real[i], !empty_program);
+		if (multi)
+			bpf_program__set_expected_attach_type(real[i], UPROBE_MULTI);
+	}
+	bpf_program__set_autoload(skel->progs.on_probe_empty, empty_program);
+	if (multi)
+		bpf_program__set_expected_attach_type(skel->progs.on_probe_empty, UPROBE_MULTI);
+}
+
 static int load(struct capture *c, const struct capture_config *cfg, bool multi, struct why *why)
 {
 	const struct plan *plan = cfg->plan;
@@ -84,11 +102,7 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	}
 	c->skel->data_armed->read_goid = true;
 	bpf_map__set_max_entries(c->skel->maps.ring, (uint32_t)c->ring_size);
-	if (multi) {
-		bpf_program__set_expected_attach_type(c->skel->progs.on_probe, UPROBE_MULTI);
-		bpf_program__set_expected_attach_type(c->skel->progs.on_probe_empty, UPROBE_MULTI);
-	}
-	bpf_program__set_autoload(c->skel->progs.on_probe_empty, cfg->empty_program);
+	capture_programs(c->skel, multi, cfg->empty_program);
 	bpf_program__set_autoload(c->skel->progs.on_sample, cfg->sample_hz > 0);
 	int err = gotrace_bpf__load(c->skel);
 
@@ -110,27 +124,67 @@ struct uprobe_multi_attr {
 	uint32_t cnt, multi_flags, pid, pad;
 };
 
-static int attach_multi(struct capture *c, int prog, const struct capture_config *cfg)
+/* The programs of sites: the first row that fits a site is its program. */
+struct site_program {
+	struct bpf_program *program;
+	uint8_t probe, gsrc; /* GT_P_NONE: any */
+};
+
+enum { MAX_SITE_PROGRAMS = 4 };
+
+static size_t site_programs(const struct capture *c, const struct capture_config *cfg,
+			    struct site_program out[MAX_SITE_PROGRAMS])
+{
+	const struct site_program all[] = {
+		{c->skel->progs.on_hot_start, GT_P_START, GT_G_RAX},
+		{c->skel->progs.on_hot_gopark, GT_P_GOPARK, GT_G_R14},
+		{c->skel->progs.on_hot_ready, GT_P_READY, GT_G_RAX},
+		{c->skel->progs.on_probe, GT_P_NONE, 0},
+	};
+
+	memcpy(out, all, sizeof(all));
+	if (!cfg->empty_program)
+		return ARRAY_SIZE(all);
+	out[0] = (struct site_program){c->skel->progs.on_probe_empty, GT_P_NONE, 0};
+	return 1;
+}
+
+static const struct site_program *program_of(const struct site_program *p, const struct site *s)
+{
+	while (p->probe != GT_P_NONE && (p->probe != s->probe || p->gsrc != s->gsrc))
+		p++;
+	return p;
+}
+
+/* One link for all sites of a program. */
+static int attach_multi(struct capture *c, const struct site_program *programs,
+			const struct site_program *which, const struct capture_config *cfg)
 {
 	const struct plan *plan = cfg->plan;
 	CLEANUP(freep) uint64_t *offsets = xcalloc(plan->n_sites, sizeof(*offsets));
 	CLEANUP(freep) uint64_t *cookies = xcalloc(plan->n_sites, sizeof(*cookies));
+	uint32_t n = 0;
 
 	for (size_t i = 0; i < plan->n_sites; i++) {
 		const struct site *s = &plan->sites[i];
 
-		offsets[i] = (uint64_t)s->file_offset;
-		cookies[i] = GT_COOKIE(s->probe, s->gsrc, s->arg);
+		if (program_of(programs, s) != which)
+			continue;
+		offsets[n] = (uint64_t)s->file_offset;
+		cookies[n++] = GT_COOKIE(s->probe, s->gsrc, s->arg);
 	}
 	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)prog,
+		.prog_fd = (uint32_t)bpf_program__fd(which->program),
 		.attach_type = UPROBE_MULTI,
 		.path = (uint64_t)(uintptr_t)cfg->process->exe_path,
 		.offsets = (uint64_t)(uintptr_t)offsets,
 		.cookies = (uint64_t)(uintptr_t)cookies,
-		.cnt = (uint32_t)plan->n_sites,
+		.cnt = n,
 		.pid = (uint32_t)cfg->process->pid,
 	};
+
+	if (!n)
+		return 0;
 	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 
 	if (fd < 0)
@@ -139,7 +193,7 @@ static int attach_multi(struct capture *c, int prog, const struct capture_config
 	return 0;
 }
 
-static int attach_single(struct capture *c, struct bpf_program *prog,
+static int attach_single(struct capture *c, const struct site_program *programs,
 			 const struct capture_config *cfg, struct why *why)
 {
 	for (size_t i = 0; i < cfg->plan->n_sites; i++) {
@@ -147,7 +201,7 @@ static int attach_single(struct capture *c, struct bpf_program *prog,
 		LIBBPF_OPTS(bpf_uprobe_opts, opts,
 			    .bpf_cookie = GT_COOKIE(s->probe, s->gsrc, s->arg));
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			prog, cfg->process->pid, cfg->process->exe_path, (size_t)s->file_offset, &opts);
+			program_of(programs, s)->program, cfg->process->pid, cfg->process->exe_path, (size_t)s->file_offset, &opts);
 
 		if (!link)
 			return why_set(why, -errno, "cannot probe %s+0x%x: %s", s->func,
@@ -160,13 +214,14 @@ static int attach_single(struct capture *c, struct bpf_program *prog,
 static int attach_sites(struct capture *c, const struct capture_config *cfg, bool multi,
 			struct why *why)
 {
-	struct bpf_program *prog =
-		cfg->empty_program ? c->skel->progs.on_probe_empty : c->skel->progs.on_probe;
+	struct site_program programs[MAX_SITE_PROGRAMS];
+	size_t n = site_programs(c, cfg, programs);
+	int err = 0;
 
 	if (!multi)
-		return attach_single(c, prog, cfg, why);
-	int err = attach_multi(c, bpf_program__fd(prog), cfg);
-
+		return attach_single(c, programs, cfg, why);
+	for (size_t i = 0; i < n && !err; i++)
+		err = attach_multi(c, programs, &programs[i], cfg);
 	if (err && !process_alive(cfg->process))
 		return why_set(why, -ESRCH, "process %d ended while it was attached to", cfg->process->pid);
 	if (err)
@@ -353,14 +408,40 @@ uint32_t capture_stack(struct capture *c, const uint64_t *pcs, unsigned n, const
 	return n ? resolve_stack(&c->resolve, pcs, n, sink) : 0;
 }
 
+static void *close_fd(void *fd)
+{
+	close((int)(intptr_t)fd);
+	return NULL;
+}
+
+static void *destroy_link(void *link)
+{
+	bpf_link__destroy(link);
+	return NULL;
+}
+
+/*
+ * Each link's end waits some 30 ms until no CPU is in its program: all at once.
+ */
 void capture_detach(struct capture *c)
 {
 	uint64_t begin = now_ns();
+	CLEANUP(freep) pthread_t *threads = xcalloc(c->links.n + c->kernel_links.n + 1, sizeof(*threads));
+	size_t n = 0;
 
-	for (size_t i = 0; i < c->links.n; i++)
-		close(c->links.v[i]);
-	for (size_t i = 0; i < c->kernel_links.n; i++)
-		bpf_link__destroy(c->kernel_links.v[i]);
+	for (size_t i = 0; i < c->links.n + c->kernel_links.n; i++) {
+		bool is_fd = i < c->links.n;
+		void *(*end)(void *) = is_fd ? close_fd : destroy_link;
+		void *link = is_fd ? (void *)(intptr_t)c->links.v[i] : (void *)c->kernel_links.v[i - c->links.n];
+
+		/* hundreds of single uprobes would be hundreds of threads */
+		if (n < 16 && !pthread_create(&threads[n], NULL, end, link))
+			n++;
+		else
+			end(link);
+	}
+	while (n)
+		pthread_join(threads[--n], NULL);
 	vec_free(&c->links);
 	vec_free(&c->kernel_links);
 	c->resolve.counts.detach_ns += now_ns() - begin;

@@ -89,9 +89,10 @@ double cost_of_trap_ns(void)
 
 	if (!skel)
 		return 0;
-	bpf_program__set_autoload(skel->progs.on_probe, false);
-	bpf_program__set_autoload(skel->progs.on_sample, false);
-	bpf_program__set_autoload(skel->progs.on_exec, false);
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, skel->obj)
+		bpf_program__set_autoload(p, p == skel->progs.on_probe_empty);
 	bpf_map__set_max_entries(skel->maps.ring, 1 << 16);
 	if (!gotrace_bpf__load(skel))
 		ns = measure(skel);

@@ -78,9 +78,11 @@ static int load_programs(bool multi)
 	/* the offsets must make sense to the verifier: those of no version in particular */
 	skel->rodata->off = (struct gt_offsets){.m_block_reason = 512, .poll_wg = 40, .poll_rg = 32};
 	bpf_map__set_max_entries(skel->maps.ring, 1 << 16);
-	if (multi)
-		bpf_program__set_expected_attach_type(skel->progs.on_probe, 48);
-	bpf_program__set_autoload(skel->progs.on_probe_empty, false);
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, skel->obj)
+		if (multi && bpf_program__type(p) == BPF_PROG_TYPE_KPROBE)
+			bpf_program__set_expected_attach_type(p, 48);
 	int err = gotrace_bpf__load(skel);
 
 	gotrace_bpf__destroy(skel);
