@@ -25,6 +25,16 @@ static int refuse(const char *path, const char *what, struct why *why)
 		       "Remove it, or write to another directory", path, what);
 }
 
+static int standard_output(struct why *why)
+{
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return why_set(why, -EBADF, "the standard output is closed");
+	if (isatty(STDOUT_FILENO))
+		return why_set(why, -EINVAL, "the standard output is a terminal, which a trace would garble: "
+			       "-o FILE, or a pipe");
+	return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+}
+
 int output_open(const char *path, struct why *why)
 {
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
@@ -32,7 +42,7 @@ int output_open(const char *path, struct why *why)
 	struct stat st;
 
 	if (!strcmp(path, "-"))
-		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+		return standard_output(why);
 	int fd = open(path, flags | (is_public ? O_NOFOLLOW : 0), 0600);
 
 	if (fd < 0 && errno == ELOOP && is_public)

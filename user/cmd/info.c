@@ -59,18 +59,25 @@ static void print_metadata(const struct extra_chunk *c)
 	}
 }
 
-static void print_loss(const struct extra_chunk *c)
-{
-	uint64_t from, to, n;
-
-	if (!extra_decode_loss(c, &from, &to, &n))
-		printf("%-14s %" PRIu64 " records from %" PRIu64 " to %" PRIu64 " ns\n", "loss", n, from, to);
-}
+enum { MAX_PLACES = 10 };
 
 struct tally {
 	uint64_t blocks, known[8];
 	uint64_t attached;
+	uint64_t places, lost;     /* of losses */
 };
+
+/* The first places one by one: an overflow in every second would fill the screen. */
+static void print_loss(struct tally *t, const struct extra_chunk *c)
+{
+	uint64_t from, to, n;
+
+	if (extra_decode_loss(c, &from, &to, &n))
+		return;
+	t->lost += n;
+	if (t->places++ < MAX_PLACES)
+		printf("%-14s %" PRIu64 " records from %" PRIu64 " to %" PRIu64 " ns\n", "loss", n, from, to);
+}
 
 static void count_waits(struct tally *t, const struct extra_chunk *c)
 {
@@ -99,6 +106,8 @@ static void count_attached(struct tally *t, const struct extra_chunk *c)
 
 static void print_tally(const struct tally *t)
 {
+	if (t->places > MAX_PLACES)
+		printf("%-14s ... %" PRIu64 " places in all, %" PRIu64 " records\n", "loss", t->places, t->lost);
 	if (t->attached)
 		printf("%-14s %" PRIu64 " goroutines with their wait reasons\n", "at_attach", t->attached);
 	if (t->blocks)
@@ -119,7 +128,8 @@ static int print_info(const char *path, const struct file *f)
 		return fail(err, &why);
 	}
 	printf("%-14s %.13s, %zu bytes%s\n", "trace", (char *)f->bytes, f->n,
-	       x.is_cut ? ", cut: its recording was not ended" : "");
+	       f->n == 16   ? ", empty: no event in it"
+	       : x.is_cut ? ", cut: its recording was not ended" : "");
 	if (!x.chunks.n)
 		printf("%-14s not gotrace: nothing else is told\n", "recorded_by");
 	for (size_t i = 0; i < x.chunks.n; i++) {
@@ -130,7 +140,7 @@ static int print_info(const char *path, const struct file *f)
 			print_metadata(c);
 			break;
 		case EXTRA_LOSS:
-			print_loss(c);
+			print_loss(&t, c);
 			break;
 		case EXTRA_WAITS:
 			count_waits(&t, c);

@@ -56,6 +56,12 @@ int launch_release(int pid)
 	return ptrace(PTRACE_DETACH, pid, 0, 0) ? -errno : 0;
 }
 
+void launch_kill(int pid)
+{
+	kill(pid, SIGKILL);
+	launch_wait(pid);
+}
+
 int launch_wait(int pid)
 {
 	int status;

@@ -11,6 +11,8 @@
 int launch(char *const argv[], int *pid, struct why *why);
 /* Lets it go on, without a tracer. */
 int launch_release(int pid);
+/* Ends it, before its first instruction. */
+void launch_kill(int pid);
 /* Waits for its end: its exit code, or 128 + signal. */
 int launch_wait(int pid);
 

@@ -3,7 +3,9 @@
 #include "cmd/commands.h"
 #include "base/base.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static const struct verb {
 	const char *name;
@@ -49,8 +51,20 @@ static int run(int argc, char **argv)
 	return 1;
 }
 
+/* A closed standard descriptor would become the number of something else, which "-o -" would then write to. */
+static void keep_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY); /* writing fails, as it should */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
+}
+
 int main(int argc, char **argv)
 {
+	keep_standard_descriptors();
 	int code = run(argc, argv);
 
 	/* what did not reach a full disk must not look like success */

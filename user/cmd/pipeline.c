@@ -13,7 +13,7 @@ struct pipeline {
 	struct order *order;
 	struct summary *summary;
 	struct spool_writer *spool;
-	bool has_snapshot, saw_exec;
+	bool has_snapshot, saw_exec, spool_failed;
 	VEC(struct record) held;   /* their text is a copy */
 };
 
@@ -54,6 +54,14 @@ static void keep_error(struct pipeline *p, int err)
 {
 	if (err && !p->err)
 		p->err = err;
+}
+
+static void flush_spool(struct pipeline *p)
+{
+	int err = p->spool ? spool_flush(p->spool) : 0;
+
+	p->spool_failed |= err && !p->err;
+	keep_error(p, err);
 }
 
 void pipeline_meta(struct pipeline *p, const void *chunk, size_t n)
@@ -112,13 +120,17 @@ void pipeline_snapshot(struct pipeline *p, const struct snapshot *s)
 void pipeline_idle(struct pipeline *p, uint64_t now_ns)
 {
 	keep_error(p, order_idle(p->order, now_ns));
-	if (p->spool)
-		keep_error(p, spool_flush(p->spool));
+	flush_spool(p);
 }
 
 int pipeline_error(const struct pipeline *p)
 {
 	return p->err;
+}
+
+bool pipeline_spool_failed(const struct pipeline *p)
+{
+	return p->spool_failed;
 }
 
 bool pipeline_saw_exec(const struct pipeline *p)
@@ -129,8 +141,7 @@ bool pipeline_saw_exec(const struct pipeline *p)
 int pipeline_finish(struct pipeline *p)
 {
 	keep_error(p, order_finish(p->order));
-	if (p->spool)
-		keep_error(p, spool_flush(p->spool));
+	flush_spool(p);
 	summary_finish(p->summary);
 	return p->err;
 }

@@ -34,6 +34,8 @@ void pipeline_snapshot(struct pipeline *p, const struct snapshot *s);
 void pipeline_idle(struct pipeline *p, uint64_t now_ns);
 /* The first error of any output so far: 0 or -errno. */
 int pipeline_error(const struct pipeline *p);
+/* It was the spool's: the trace is whole. */
+bool pipeline_spool_failed(const struct pipeline *p);
 /* REC_TARGET_EXEC was seen: the target is another program now. */
 bool pipeline_saw_exec(const struct pipeline *p);
 int pipeline_finish(struct pipeline *p);

@@ -52,7 +52,7 @@ int cmd_plan(int argc, char **argv)
 		options_help(rows, ARRAY_SIZE(rows));
 		return 0;
 	}
-	if (!err && !opt.pid == (first == argc))
+	if (!err && argc - first != !opt.pid)
 		err = why_set(&why, -EINVAL, "give -p PID or one binary");
 	if (err)
 		return misuse("plan", &why);

@@ -44,9 +44,9 @@ struct record_options {
 static const struct option_row rows[] = {
 	{"pid", 'p', OPT_UINT, OPTION(pid), "PID", "the running Go process to record"},
 	{"output", 'o', OPT_STRING, OPTION(output), "FILE",
-	 "where the trace goes (trace.out); - is stdout; %p pid, %t time, %h host"},
+	 "the trace (trace.out); - is stdout; %p pid, %t time, %h host"},
 	{"duration", 'd', OPT_DURATION, OPTION(duration_ns), "TIME",
-	 "stop after this long (10s, 500ms, 2m); else Ctrl-C or the process's end"},
+	 "end after this long (10s, 500ms, 2m); else Ctrl-C or its end"},
 	{"cpu-samples", 0, OPT_STRING, OPTION(samples), "HZ|off", "CPU samples a second (99)"},
 	{"syscalls", 0, OPT_CHOICE, OPTION(syscalls), "uprobe|off", "system calls of goroutines (uprobe)"},
 	{"format", 0, OPT_CHOICE, OPTION(format), "auto|1.22|1.23", "header of the trace (auto: by the target)"},
@@ -67,7 +67,7 @@ struct recording {
 	unsigned sample_hz;
 	char **command;            /* of a program that we start, else NULL */
 	int child;                 /* its pid, 0 none */
-	bool child_ended;
+	bool is_released;          /* it runs */
 	char *output_name;
 	struct session target;
 	struct capture *capture;
@@ -418,6 +418,24 @@ static struct summary_text_info info_of(struct recording *r, const struct captur
 	};
 }
 
+static int tell_write_error(struct recording *r, int err, struct why *why)
+{
+	uint64_t until = pipeline_counts(r->pipeline)->written_ns;
+	double seconds = until > r->begin_ns ? (double)(until - r->begin_ns) / 1e9 : 0;
+
+	if (err == -EPIPE)
+		return why_set(why, err, "nobody reads the output any more: recording ended after %.1f MB",
+			(double)pipeline_bytes(r->pipeline) / 1e6);
+	if (pipeline_spool_failed(r->pipeline))
+		return why_set(why, err, "%s: %s; recording ended there. %s is a whole trace of %.1f s",
+			r->opt.spool, strerror(-err), r->output_name, seconds);
+	if (!until)
+		return why_set(why, err, "%s: %s; recording ended there, nothing of it could be kept",
+			r->output_name, strerror(-err));
+	return why_set(why, err, "%s: %s; recording ended there. What it holds is a valid trace of the first %.1f s",
+		r->output_name, strerror(-err), seconds);
+}
+
 static int finish(struct recording *r, int err, struct why *why)
 {
 	struct capture_counts cc;
@@ -428,12 +446,8 @@ static int finish(struct recording *r, int err, struct why *why)
 
 	if (err)
 		return fail(err, why);
-	if (write_err) {
-		why_set(why, write_err, "%s: %s. What was written before is a valid trace of the first %.1f s",
-			r->output_name, strerror(-write_err),
-			(double)(pipeline_summary(r->pipeline)->last_ns - r->begin_ns) / 1e9);
-		return fail(write_err, why);
-	}
+	if (write_err)
+		return fail(tell_write_error(r, write_err, why), why);
 	if (!r->opt.quiet) {
 		struct summary_text_info info = info_of(r, &cc);
 
@@ -466,6 +480,7 @@ static int run(struct recording *r, struct why *why)
 		return fail(err, why);
 	if (r->child)
 		launch_release(r->child);
+	r->is_released = true;
 	err = record_until_over(r, why);
 	stop(r);
 	return finish(r, err, why);
@@ -481,8 +496,11 @@ static int check_options(struct recording *r, int argc, char **argv, struct why 
 	if (r->opt.samples && !strcmp(r->opt.samples, "off"))
 		r->sample_hz = 0;
 	else if (r->opt.samples) {
-		r->sample_hz = (unsigned)atoi(r->opt.samples);
-		if (!r->sample_hz || r->sample_hz > 10000)
+		char *end;
+		unsigned long hz = strtoul(r->opt.samples, &end, 10);
+
+		r->sample_hz = (unsigned)hz;
+		if (!hz || hz > 10000 || *end)
 			return why_set(why, -EINVAL, "--cpu-samples: '%s' is not off or 1 to 10000", r->opt.samples);
 	}
 	log_level += r->opt.verbose;
@@ -509,10 +527,12 @@ int cmd_record(int argc, char **argv)
 	catch_signals();
 	int code = run(&r, &why);
 
-	if (r.child) {
-		/* never leave it stopped */
-		if (!r.begin_ns)
-			launch_release(r.child);
+	if (r.child && !r.is_released) {
+		launch_kill(r.child);
+		fprintf(stderr, "gotrace: %s was not run\n", r.command[0]);
+	} else if (r.child) {
+		if (!r.opt.quiet && process_alive(r.target.process))
+			fprintf(stderr, "gotrace: %s goes on; waiting for its end\n", r.command[0]);
 		int child_code = launch_wait(r.child);
 
 		code = code == EXIT_FINE ? child_code : code;

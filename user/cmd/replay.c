@@ -92,6 +92,13 @@ static int tell(struct replay *r)
 	return r->lost ? EXIT_LOSS : EXIT_FINE;
 }
 
+static void name_spool(struct why *why, const char *path, const char *output)
+{
+	struct why reason = *why;
+
+	why_set(why, -EIO, "%s: %s; what stood before is in %s, which is valid", path, reason.text, output);
+}
+
 static int run(struct replay *r, const char *path)
 {
 	struct spool_reader *spool;
@@ -117,6 +124,8 @@ static int run(struct replay *r, const char *path)
 
 		if (write_err)
 			err = why_set(&why, write_err, "%s: %s", r->opt.output, strerror(-write_err));
+		else if (err)
+			name_spool(&why, path, r->opt.output);
 		code = err ? fail(-EIO, &why) : tell(r);
 	} else {
 		fprintf(stderr, "gotrace: %s has no records\n", path);

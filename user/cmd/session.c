@@ -26,13 +26,15 @@ int misuse(const char *verb, const struct why *why)
 
 static int open_binary(int fd, const char *name, struct session *s, struct why *why)
 {
-	int err = image_open(fd, &s->image, why);
+	struct why reason = {""};
+	int err = image_open(fd, &s->image, &reason);
 
 	if (err)
-		return err;
+		return why_set(why, err, "%s: %s", name, reason.text);
 	err = buildinfo_read(s->image, &s->build, why);
 	if (err)
-		return why_set(why, -ENOTSUP, "%s is not a Go program: no Go version in it", name);
+		return why_set(why, -ENOTSUP, "%s is not a Go program: no Go version in it. "
+			       "If it starts one, give that one's pid", name);
 	err = pclntab_open(s->image, &s->build.version, &s->table, why);
 	return err ? -ENOTSUP : 0;
 }

@@ -61,10 +61,13 @@ void order_free(struct order *o)
 
 static void cut(struct order *o)
 {
-	int err = emit_cut(&o->emit);
+	struct emit *e = &o->emit;
+	int err = emit_cut(e);
 
 	if (err && !o->error)
 		o->error = err;
+	if (!o->error && writer_written(e->cfg.writer))
+		e->counts.written_ns = e->last_tick * WRITER_TICK_NS;
 }
 
 static void cut_if_due(struct order *o, uint64_t now_ns)

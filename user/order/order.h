@@ -35,6 +35,7 @@ struct order_counts {
 	uint64_t unread_stacks;
 	uint64_t steals;         /* Ps taken from a syscall, derived: as ProcSteal, or as ProcStop when seen late (not repairs) */
 	uint64_t generations;
+	uint64_t written_ns;     /* the file is whole up to here, 0: nothing is in it */
 	uint64_t by_type[80];
 	uint64_t first_ns, last_ns;
 };

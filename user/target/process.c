@@ -109,8 +109,10 @@ static int leader_of(int tid)
 static int why_access(int err, int pid, struct why *why)
 {
 	if (err == -EACCES || err == -EPERM)
-		return why_set(why, err, "may not look at process %d: it belongs to another user; "
-			       "run as root (or with CAP_SYS_PTRACE)", pid);
+		return why_set(why, err, geteuid() ? "may not look at process %d: it belongs to another user, or guards "
+			       "itself; run as root (or with CAP_SYS_PTRACE)"
+			       : "may not look at process %d, even as root: a container without CAP_SYS_PTRACE "
+			       "(--cap-add SYS_PTRACE), or a security module", pid);
 	if (err == -ENOENT || err == -ESRCH)
 		return why_set(why, -ESRCH, "no process %d", pid);
 	return why_set(why, err, "process %d: %s", pid, strerror(-err));

@@ -3,7 +3,10 @@
 #include "trace/writer.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "trace/cache.h"
 #include "trace/extra.h"
@@ -54,6 +57,7 @@ struct writer {
 
 	uint64_t generation;        /* number of the open or next one */
 	uint64_t begin_tick, last_tick, written;
+	off_t whole;                /* of a file: where its last whole generation ends, else -1 */
 	bool has_events, last_was_status;
 	size_t pending;
 
@@ -140,6 +144,16 @@ static inline uint8_t *put_varint(uint8_t *p, uint64_t x)
 
 /* ------------------------------------------------------------------ life */
 
+/* -1 where bytes cannot be taken back. */
+static off_t end_of_file(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
+		return -1;
+	return lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
+}
+
 struct writer *writer_new(int fd, int minor, struct stacks *stacks)
 {
 	struct writer *w = xcalloc(1, sizeof(*w));
@@ -149,6 +163,7 @@ struct writer *writer_new(int fd, int minor, struct stacks *stacks)
 	w->minor = minor;
 	w->stacks = stacks;
 	w->generation = 1;
+	w->whole = end_of_file(fd);
 	return w;
 }
 
@@ -570,6 +585,15 @@ static void flush(struct writer *w)
 	w->out.n = 0;
 }
 
+/* Half a generation would make the whole file invalid (trace-format.md, section 12). */
+static void keep_whole(struct writer *w)
+{
+	if (w->error && w->whole >= 0 && ftruncate(w->fd, w->whole))
+		w->whole = -1;
+	if (!w->error)
+		w->whole = end_of_file(w->fd);
+}
+
 static void header(struct writer *w)
 {
 	buf_printf(&w->out, "go 1.%d trace", w->minor);
@@ -619,7 +643,11 @@ int writer_end_generation(struct writer *w)
 {
 	if (!w->has_events)
 		return w->error;
+	bool was_well = !w->error;
+
 	write_generation(w);
+	if (was_well)
+		keep_whole(w);
 	drop_idle_streams(w);
 	reset_tables(w);
 	w->generation++;

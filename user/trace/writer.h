@@ -8,7 +8,8 @@
  *
  *	w = writer_new(fd, 1.22 or 1.23 header, stacks);
  *	writer_begin_generation(w, ts);  status events..., events...
- *	writer_end_generation(w);        0 or -errno of the output (ENOSPC, EPIPE); the writer is then dead, calls return it
+ *	writer_end_generation(w);        0 or -errno of the output (ENOSPC, EPIPE); the writer is then dead, calls return it,
+ *	                                 and a file ends with its last whole generation
  *	writer_free(w);
  */
 #ifndef TRACE_WRITER_H
