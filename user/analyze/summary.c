@@ -270,8 +270,10 @@ static void note(struct summary *s, const struct event *ev)
 	s->last_ns = max_u64(s->last_ns, ev->ts_ns);
 	s->events += !is_status && !ev->is_repair;
 	s->repairs += ev->is_repair && !is_status;
-	if (ev->m != EVENT_NO_M)
-		*map64_at(&s->seen_threads, ev->m) = 1;
+	if (ev->m == EVENT_NO_M || s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] == ev->m)
+		return;
+	s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] = ev->m;
+	*map64_at(&s->seen_threads, ev->m) = 1;
 }
 
 void summary_event(void *summary, const struct event *ev)

@@ -64,6 +64,7 @@ struct summary {
 	struct map64 live;         /* goid -> index + 1 in slots */
 	struct map64 names;        /* hash of a name -> group + 1 */
 	struct map64 seen_threads;
+	uint64_t recent_threads[64]; /* of these, by number: spares most lookups */
 	struct map64 assist_since;
 	VEC(struct summary_g) slots;
 	VEC(uint32_t) free_slots;

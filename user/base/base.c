@@ -246,74 +246,87 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 	return hash_u64(h);
 }
 
-enum { SLOT_FREE, SLOT_USED, SLOT_TOMB };
-
-static struct map64_slot *map64_find(const struct map64 *m, uint64_t key)
+/* Where the key is, or would be. cap is a power of two and never full. */
+static size_t map64_find(const struct map64 *m, uint64_t key)
 {
-	struct map64_slot *tomb = NULL;
 	size_t i = hash_u64(key) & (m->cap - 1);
 
-	for (;; i = (i + 1) & (m->cap - 1)) {
-		struct map64_slot *s = &m->slots[i];
-
-		if (s->used == SLOT_FREE)
-			return tomb ? tomb : s;
-		if (s->used == SLOT_TOMB)
-			tomb = tomb ? tomb : s;
-		else if (s->key == key)
-			return s;
-	}
+	while (m->slots[i].key && m->slots[i].key != key)
+		i = (i + 1) & (m->cap - 1);
+	return i;
 }
 
-static void map64_rehash(struct map64 *m)
+static void map64_grow(struct map64 *m)
 {
 	struct map64 old = *m;
 
-	m->cap = 16;
-	while (m->cap < old.n * 3)
-		m->cap *= 2;
-	m->tombs = 0;
-	m->slots = xcalloc(m->cap, sizeof(*m->slots));
+	m->cap = old.cap ? old.cap * 2 : 16;
+	m->slots = aligned_alloc(64, m->cap * sizeof(*m->slots));
+	check_oom(m->slots, m->cap * sizeof(*m->slots));
+	memset(m->slots, 0, m->cap * sizeof(*m->slots));
 	for (size_t i = 0; i < old.cap; i++)
-		if (old.slots[i].used == SLOT_USED)
-			*map64_find(m, old.slots[i].key) = old.slots[i];
+		if (old.slots[i].key)
+			m->slots[map64_find(m, old.slots[i].key)] = old.slots[i];
 	free(old.slots);
 }
 
 uint64_t *map64_get(const struct map64 *m, uint64_t key)
 {
+	if (!key)
+		return m->has_zero ? (uint64_t *)&m->zero_value : NULL;
 	if (!m->cap)
 		return NULL;
-	struct map64_slot *s = map64_find(m, key);
+	struct map64_slot *s = &m->slots[map64_find(m, key)];
 
-	return s->used == SLOT_USED ? &s->value : NULL;
+	return s->key ? &s->value : NULL;
 }
 
 uint64_t *map64_at(struct map64 *m, uint64_t key)
 {
-	if ((m->n + m->tombs + 1) * 3 > m->cap * 2)
-		map64_rehash(m);
-	struct map64_slot *s = map64_find(m, key);
+	if (!key) {
+		m->zero_value = m->has_zero ? m->zero_value : 0;
+		m->n += !m->has_zero;
+		m->has_zero = true;
+		return &m->zero_value;
+	}
+	if ((m->n + 1) * 3 > m->cap * 2)
+		map64_grow(m);
+	struct map64_slot *s = &m->slots[map64_find(m, key)];
 
-	if (s->used != SLOT_USED) {
-		m->tombs -= s->used == SLOT_TOMB;
+	if (!s->key) {
 		m->n++;
-		*s = (struct map64_slot){.key = key, .used = SLOT_USED};
+		*s = (struct map64_slot){.key = key};
 	}
 	return &s->value;
 }
 
+/* Moves back what could not stand where it belongs because of the deleted one, so that no gap is left behind. */
+static void map64_close_gap(struct map64 *m, size_t gap)
+{
+	size_t mask = m->cap - 1;
+
+	for (size_t i = (gap + 1) & mask; m->slots[i].key; i = (i + 1) & mask) {
+		size_t home = hash_u64(m->slots[i].key) & mask;
+
+		if (((i - home) & mask) < ((i - gap) & mask))
+			continue;
+		m->slots[gap] = m->slots[i];
+		gap = i;
+	}
+	m->slots[gap] = (struct map64_slot){0};
+}
+
 bool map64_del(struct map64 *m, uint64_t key)
 {
-	if (!m->cap)
-		return false;
-	struct map64_slot *s = map64_find(m, key);
+	uint64_t *at = map64_get(m, key);
 
-	if (s->used != SLOT_USED)
+	if (!at)
 		return false;
-	s->used = SLOT_TOMB;
 	m->n--;
-	m->tombs++;
+	if (key)
+		map64_close_gap(m, map64_find(m, key));
+	else
+		m->has_zero = false;
 	return true;
 }
 
@@ -322,14 +335,19 @@ bool map64_next(const struct map64 *m, size_t *pos, uint64_t *key, uint64_t *val
 	for (; *pos < m->cap; (*pos)++) {
 		const struct map64_slot *s = &m->slots[*pos];
 
-		if (s->used != SLOT_USED)
+		if (!s->key)
 			continue;
 		*key = s->key;
 		*value = s->value;
 		(*pos)++;
 		return true;
 	}
-	return false;
+	if (*pos > m->cap || !m->has_zero)
+		return false;
+	*pos = m->cap + 1;
+	*key = 0;
+	*value = m->zero_value;
+	return true;
 }
 
 void map64_free(struct map64 *m)

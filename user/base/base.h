@@ -74,10 +74,15 @@ uint64_t cursor_u64(struct cursor *c);
 uint64_t cursor_varint(struct cursor *c);    /* 1..10 bytes */
 const uint8_t *cursor_bytes(struct cursor *c, size_t n); /* NULL and bad if not there */
 
-/* From uint64_t to uint64_t. Key 0 is a key like any other. The zero map is empty. */
+/*
+ * From uint64_t to uint64_t. Key 0 is a key like any other. The zero map is empty. Open addressing, four slots to a cache
+ * line: what it costs is the one line that a lookup misses.
+ */
 struct map64 {
-	struct map64_slot { uint64_t key, value; uint8_t used; } *slots;
-	size_t n, cap, tombs;
+	struct map64_slot { uint64_t key, value; } *slots; /* key 0: free */
+	size_t n, cap;
+	bool has_zero;
+	uint64_t zero_value;   /* of key 0 */
 };
 uint64_t *map64_get(const struct map64 *m, uint64_t key);        /* NULL: not there. Dies at the next at/del */
 uint64_t *map64_at(struct map64 *m, uint64_t key);               /* created with value 0 */
