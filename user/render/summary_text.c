@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-enum { MAX_GROUPS = 12, NAME_COLUMNS = 34 };
+enum { MAX_GROUPS = 12, NAME_COLUMNS = 30, REASON_COLUMNS = 16 };
 
 /* What the program at a trap costs beyond the trap, as a share of it (make bench: ns per event, both rows). */
 static const double program_share = 0.40;
@@ -45,6 +45,14 @@ static const char *count_text(char out[32], uint64_t n)
 
 #define COUNT(n) count_text((char[32]){0}, n)
 
+static const char *bytes_text(char out[16], uint64_t n)
+{
+	snprintf(out, 16, n < 10000000000 ? "%.1f MB" : "%.1f GB", (double)n / (n < 10000000000 ? 1e6 : 1e9));
+	return out;
+}
+
+#define BYTES(n) bytes_text((char[16]){0}, n)
+
 /* Names come from the target: nothing of it may steer the terminal. Long ones lose their front, where the path is. */
 static const char *name_text(char *out, size_t columns, const char *name)
 {
@@ -69,14 +77,14 @@ static void head(FILE *f, const struct summary_text_info *i)
 	double s = (double)i->duration_ns / 1e9;
 
 	if (i->pid)
-		fprintf(f, "%s (pid %d, %s)", NAME(i->command, 24), i->pid, NAME(i->go_version, 24));
+		fprintf(f, "%s (pid %d, %s)", NAME(i->command, 16), i->pid, NAME(i->go_version, 20));
 	else
 		fprintf(f, "replay");
-	fprintf(f, ": %.1f s recorded%s -> %s (%.1f MB)\n\n", s,
-		i->target_execed  ? ", until it became another program"
+	fprintf(f, ": %.1f s recorded%s\n\n", s,
+		i->target_execed  ? ", until it exec'd"
 		: i->target_ended ? ", until it ended"
-				  : "",
-		NAME(i->output, 40), (double)i->bytes / 1e6);
+				  : "");
+	fprintf(f, "  %-12s %s, %s\n", "trace", NAME(i->output, 64), BYTES(i->bytes));
 }
 
 static void quality(FILE *f, const struct summary_text_info *i)
@@ -87,8 +95,11 @@ static void quality(FILE *f, const struct summary_text_info *i)
 	fprintf(f, "  %-12s %s, %s a second, %.1f bytes each\n", "events", COUNT(c->events),
 		COUNT(s > 0 ? (uint64_t)((double)c->events / s) : 0),
 		c->events ? (double)i->bytes / (double)c->events : 0);
-	fprintf(f, "  %-12s lost %s   repaired %s   dropped %s   unread stacks %s   unread fields %s\n", "quality",
-		COUNT(i->lost), COUNT(c->repairs), COUNT(c->dropped), COUNT(i->unread_stacks), COUNT(i->bad_reads));
+	fprintf(f, "  %-12s lost %s   repaired %s   dropped %s\n", "quality", COUNT(i->lost), COUNT(c->repairs),
+		COUNT(c->dropped));
+	if (i->unread_stacks || i->bad_reads)
+		fprintf(f, "  %-12s unread stacks %s   unread fields %s\n", "", COUNT(i->unread_stacks),
+			COUNT(i->bad_reads));
 	if (i->lost)
 		fprintf(f, "  %-12s %.2f %% of the records found the buffer full: --ring 256mb, or --no-stacks\n", "",
 			100.0 * (double)i->lost / (double)(i->lost + c->records));
@@ -130,15 +141,15 @@ static void garbage(FILE *f, const struct summary *s)
 			worst = k->max_ns, kind = k->kind;
 	}
 	if (s->gc_cycles || s->gc_mark_ns)
-		fprintf(f, "  %-12s %s cycles, marking %s, assists %s   heap peak %.1f MB, goal %.1f MB\n", "GC",
+		fprintf(f, "  %-12s %s cycles, marking %s, assists %s  heap peak %s, goal %s\n", "GC",
 			COUNT(s->gc_cycles), TIME(s->gc_mark_ns), TIME(s->assist_ns),
-			(double)s->heap_peak_bytes / 1e6, (double)s->goal_last_bytes / 1e6);
+			BYTES(s->heap_peak_bytes), BYTES(s->goal_last_bytes));
 	if (stops)
-		fprintf(f, "  %-12s the world stopped %s times, %s in all, worst %s (%s)\n", "", COUNT(stops),
-			TIME(total), TIME(worst), NAME(kind, 28));
+		fprintf(f, "  %-12s world stopped %s times, %s in all, worst %s (%s)\n", "", COUNT(stops),
+			TIME(total), TIME(worst), NAME(kind, 20));
 }
 
-/* Where most of the blocked time went: "chan receive 98 %" */
+/* Where most of the blocked time went: " 98 % chan receive" */
 static void mostly(FILE *f, const struct summary *s, const struct summary_group *g)
 {
 	unsigned top = 0;
@@ -150,8 +161,9 @@ static void mostly(FILE *f, const struct summary *s, const struct summary_group 
 			top = i;
 	const char *reason = top < s->n_reasons ? s->reasons[top] : "";
 
-	fprintf(f, "  %s %.0f %%", *reason ? reason : "(since before)",
-		100.0 * (double)g->blocked_by_ns[top] / (double)g->blocked_ns);
+	/* its first words say what it is */
+	fprintf(f, "  %3.0f %% %.*s", 100.0 * (double)g->blocked_by_ns[top] / (double)g->blocked_ns, REASON_COLUMNS,
+		*reason ? reason : "(since before)");
 }
 
 static void groups(FILE *f, const struct summary *s)
