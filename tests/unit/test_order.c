@@ -140,12 +140,12 @@ static void a_trace_is_as_long_as_its_recording(void **state)
 		REC(REC_GO_BLOCK, 10, 0, 1, .reason = BLOCK_SLEEP);
 		s.now += 2000000000;
 		REC(REC_TIME, 0, RECORD_NO_P, 0);
-		assert_int_equal(last_stamp(&s), s.now / WRITER_TICK_NS * WRITER_TICK_NS);
+		assert_int_equal(last_stamp(&s), s.now / RIG_TICK_NS * RIG_TICK_NS);
 		EXPECT(EV_GO_BLOCK, EV_PROC_STATUS, EV_PROC_STATUS);
 		REC(REC_PROC_STOP, 10, 0, 0);
 		s.now += 3000000000;
 		REC(REC_TIME, 0, RECORD_NO_P, 0);
-		assert_int_equal(last_stamp(&s), s.now / WRITER_TICK_NS * WRITER_TICK_NS);
+		assert_int_equal(last_stamp(&s), s.now / RIG_TICK_NS * RIG_TICK_NS);
 		assert_int_equal(counts(&s)->repairs, 0);
 		story_end(&s);
 	}
@@ -661,7 +661,7 @@ static void stamps_rise_strictly(void **state)
 		REC(REC_HEAP_ALLOC, 10, 0, 1, .arg = 1000);
 	}
 	for (size_t i = 1; i < s.seen.n; i++)
-		assert_true(s.seen.v[i].ts_ns >= s.seen.v[i - 1].ts_ns + WRITER_TICK_NS);
+		assert_true(s.seen.v[i].ts_ns >= s.seen.v[i - 1].ts_ns + RIG_TICK_NS);
 	story_end(&s);
 }
 

@@ -34,7 +34,10 @@ int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, stru
 		p->spool = spool_create(p->spool_fd, cfg->symbols);
 	}
 	p->stacks = stacks_new(cfg->symbols);
-	p->writer = writer_new(p->fd, cfg->minor, p->stacks);
+	bool few_cpus = sysconf(_SC_NPROCESSORS_ONLN) <= 8;
+
+	p->writer = writer_new(p->fd, cfg->minor, few_cpus ? WRITER_TICK_SHIFT_FEW_CPUS : WRITER_TICK_SHIFT,
+			       p->stacks);
 	p->summary = summary_new(p->stacks);
 	struct order_config oc = {
 		.writer = p->writer,

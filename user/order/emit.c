@@ -6,7 +6,7 @@
 
 void emit_init(struct emit *e, const struct order_config *cfg)
 {
-	*e = (struct emit){.cfg = *cfg};
+	*e = (struct emit){.cfg = *cfg, .tick_shift = writer_tick_shift(cfg->writer)};
 }
 
 void emit_free(struct emit *e)
@@ -19,7 +19,7 @@ void emit_free(struct emit *e)
 
 static uint64_t next_tick(const struct emit *e)
 {
-	return max_u64(e->now_ns / WRITER_TICK_NS, e->last_tick + 1);
+	return max_u64(e->now_ns >> e->tick_shift, e->last_tick + 1);
 }
 
 static void set_context(struct event *ev, const struct m *m)
@@ -43,7 +43,7 @@ static void put(struct emit *e, const struct event *ev)
 static void put_status(struct emit *e, struct m *m, struct event ev)
 {
 	set_context(&ev, m);
-	ev.ts_ns = next_tick(e) * WRITER_TICK_NS;
+	ev.ts_ns = next_tick(e) << e->tick_shift;
 	put(e, &ev);
 }
 
@@ -64,7 +64,7 @@ static struct event begin(struct emit *e, enum event_type type, struct m *m)
 static void end(struct emit *e, struct event *ev, struct m *m)
 {
 	e->last_tick = next_tick(e);
-	ev->ts_ns = e->last_tick * WRITER_TICK_NS;
+	ev->ts_ns = e->last_tick << e->tick_shift;
 	if (m)
 		m->last_tick = e->last_tick;
 	e->counts.events += !ev->is_repair;
@@ -158,7 +158,7 @@ void emit_open(struct emit *e)
 
 	e->is_open = true;
 	e->generation++;
-	e->begin_ns = tick * WRITER_TICK_NS;
+	e->begin_ns = tick << e->tick_shift;
 	writer_begin_generation(e->cfg.writer, e->begin_ns);
 	put_statuses(e);
 	e->last_tick = tick;

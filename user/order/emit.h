@@ -22,6 +22,7 @@ struct emit {
 	/* of the record at hand: events get this time or the next free tick */
 	uint64_t now_ns;
 	uint64_t last_tick;
+	unsigned tick_shift;        /* the writer's */
 	uint64_t begin_ns;       /* of the open generation */
 	uint32_t generation;     /* number of the open or the last one */
 	bool is_open;

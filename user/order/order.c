@@ -67,7 +67,7 @@ static void cut(struct order *o)
 	if (err && !o->error)
 		o->error = err;
 	if (!o->error && writer_written(e->cfg.writer))
-		e->counts.written_ns = e->last_tick * WRITER_TICK_NS;
+		e->counts.written_ns = e->last_tick << e->tick_shift;
 }
 
 static void cut_if_due(struct order *o, uint64_t now_ns)
@@ -106,7 +106,7 @@ static void on_time(struct order *o, uint64_t ts_ns)
 {
 	struct emit *e = &o->emit;
 
-	if (!e->model.procs.n || e->open_stws || ts_ns / WRITER_TICK_NS <= e->last_tick)
+	if (!e->model.procs.n || e->open_stws || ts_ns >> e->tick_shift <= e->last_tick)
 		return;
 	cut(o);
 	emit_open(e);

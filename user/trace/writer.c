@@ -53,6 +53,7 @@ struct sample {
 
 struct writer {
 	int fd, minor, error;
+	unsigned tick_shift;
 	struct stacks *stacks;
 
 	uint64_t generation;        /* number of the open or next one */
@@ -154,13 +155,19 @@ static off_t end_of_file(int fd)
 	return lseek(fd, 0, fcntl(fd, F_GETFL) & O_APPEND ? SEEK_END : SEEK_CUR);
 }
 
-struct writer *writer_new(int fd, int minor, struct stacks *stacks)
+unsigned writer_tick_shift(const struct writer *w)
+{
+	return w->tick_shift;
+}
+
+struct writer *writer_new(int fd, int minor, unsigned tick_shift, struct stacks *stacks)
 {
 	struct writer *w = xcalloc(1, sizeof(*w));
 
 	assert(minor == 22 || minor == 23);
 	w->fd = fd;
 	w->minor = minor;
+	w->tick_shift = tick_shift;
 	w->stacks = stacks;
 	w->generation = 1;
 	w->whole = end_of_file(fd);
@@ -382,14 +389,14 @@ static void drop_idle_streams(struct writer *w)
 
 void writer_begin_generation(struct writer *w, uint64_t ts_ns)
 {
-	w->begin_tick = ts_ns / WRITER_TICK_NS;
+	w->begin_tick = ts_ns >> w->tick_shift;
 	w->has_events = false;
 }
 
 static void add_sample(struct writer *w, const struct event *ev)
 {
 	*vec_push(&w->samples) = (struct sample){
-		.tick = ev->ts_ns / WRITER_TICK_NS, .m = ev->m, .p = (uint64_t)ev->p, .g = ev->g,
+		.tick = ev->ts_ns >> w->tick_shift, .m = ev->m, .p = (uint64_t)ev->p, .g = ev->g,
 		.stack = ev->stack,
 	};
 }
@@ -438,7 +445,7 @@ void writer_event(struct writer *w, const struct event *ev)
 		add_sample(w, ev);
 		return;
 	}
-	uint64_t tick = ev->ts_ns / WRITER_TICK_NS;
+	uint64_t tick = ev->ts_ns >> w->tick_shift;
 	struct stream *s = stream_of(w, ev->m);
 
 	check_stamp(w, tick, ev->type);
@@ -482,7 +489,7 @@ static void encode_frequency(struct writer *w, struct buf *out)
 	struct batch b = {0};
 
 	table_reserve(w, &b, out, E_FREQUENCY, EVENT_MAX);
-	buf_varint(out, 1000000000ull / WRITER_TICK_NS);
+	buf_varint(out, 1000000000ull >> w->tick_shift);
 	batch_close(&b, out);
 }
 
