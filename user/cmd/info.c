@@ -49,7 +49,8 @@ static void print_metadata(const struct extra_chunk *c)
 		const char *line = memchr(p, '\n', (size_t)(end - p));
 		const char *stop = line ? line : end, *eq = memchr(p, '=', (size_t)(stop - p));
 
-		if (eq && eq - p < 64) {
+		/* the names of wait reasons are for print_attached */
+		if (eq && eq - p < 64 && strncmp(p, "waitreason.", 11)) {
 			printf("%-14.*s ", (int)(eq - p), p);
 			for (const char *v = eq + 1; v < stop; v++)
 				putchar((unsigned char)*v < ' ' || *v == 127 ? '?' : *v);
@@ -63,7 +64,7 @@ enum { MAX_PLACES = 10 };
 
 struct tally {
 	uint64_t blocks, known[8];
-	uint64_t attached;
+	uint64_t attached[256];    /* goroutines by the number of their wait reason */
 	uint64_t places, lost;     /* of losses */
 };
 
@@ -101,15 +102,28 @@ static void count_attached(struct tally *t, const struct extra_chunk *c)
 
 	attach_decoder_init(&d, c);
 	while (attach_decoder_next(&d, &goid, &block, &wait) == 1)
-		t->attached++;
+		t->attached[wait]++;
+}
+
+/* What the goroutines waited for that were there at attach: the texts are the target's own. */
+static void print_attached(const struct tally *t, const struct extra_chunks *x)
+{
+	for (unsigned i = 0; i < 256; i++) {
+		char key[32];
+
+		if (!t->attached[i])
+			continue;
+		snprintf(key, sizeof(key), "waitreason.%u", i);
+		CLEANUP(freep) char *text = extra_metadata_value(x, key);
+
+		printf("%-14s %" PRIu64 " goroutines waiting: %s\n", "at_attach", t->attached[i], text ? text : "?");
+	}
 }
 
 static void print_tally(const struct tally *t)
 {
 	if (t->places > MAX_PLACES)
 		printf("%-14s ... %" PRIu64 " places in all, %" PRIu64 " records\n", "loss", t->places, t->lost);
-	if (t->attached)
-		printf("%-14s %" PRIu64 " goroutines with their wait reasons\n", "at_attach", t->attached);
 	if (t->blocks)
 		printf("%-14s %" PRIu64 " blocks: %" PRIu64 " on channels, %" PRIu64 " on locks, %" PRIu64
 		       " on descriptors, %" PRIu64 " on others\n", "wait_objects", t->blocks,
@@ -150,6 +164,7 @@ static int print_info(const char *path, const struct file *f)
 			break;
 		}
 	}
+	print_attached(&t, &x);
 	print_tally(&t);
 	extra_chunks_free(&x);
 	return 0;

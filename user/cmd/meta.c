@@ -3,6 +3,7 @@
 #include "cmd/meta.h"
 #include "capture/capture.h"
 #include "cmd/commands.h"
+#include "target/wait_reasons.h"
 #include "trace/extra.h"
 
 #include <inttypes.h>
@@ -46,6 +47,28 @@ void meta_begin(struct pipeline *p, const struct session *t, char **command)
 	extra_metadata(&b, "sites", "%zu", t->plan->n_sites);
 	add_clock(&b);
 	pipeline_meta(p, (char *)b.v, b.n);
+	buf_free(&b);
+}
+
+void meta_snapshot(struct pipeline *p, const struct session *t, const struct snapshot *s)
+{
+	uint64_t texts = t->plan->globals.wait_reasons + t->process->bias;
+	bool known[256] = {false};
+	struct buf b = {0};
+	char text[64], key[32];
+
+	extra_begin(&b, EXTRA_METADATA);
+	for (uint32_t i = 0; i < s->n_g; i++) {
+		uint8_t n = s->g[i].wait_reason;
+
+		if (s->g[i].state != GO_WAITING || known[n] || n >= t->plan->globals.n_wait_reasons)
+			continue;
+		known[n] = true;
+		snprintf(key, sizeof(key), "waitreason.%u", n);
+		if (wait_reason_text(t->process, texts, n, text))
+			extra_metadata(&b, key, "%s", text);
+	}
+	pipeline_meta(p, b.v, b.n);
 	buf_free(&b);
 }
 

@@ -15,6 +15,8 @@
 struct capture_counts;
 
 void meta_begin(struct pipeline *p, const struct session *target, char **command);
+/* The target's texts of the wait reasons that the snapshot has: keys waitreason.N (trace/extra.h). */
+void meta_snapshot(struct pipeline *p, const struct session *target, const struct snapshot *s);
 void meta_end(struct pipeline *p, const struct capture_counts *cc, uint64_t duration_ns);
 
 #endif

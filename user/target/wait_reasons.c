@@ -64,18 +64,26 @@ uint8_t wait_reason_block(const char *wait_reason)
 	return BLOCK_UNSPECIFIED;
 }
 
+bool wait_reason_text(const struct process *p, uint64_t addr, uint32_t i, char text[64])
+{
+	uint64_t string[2]; /* pointer, length */
+
+	if (process_read(p, addr + i * sizeof(string), string, sizeof(string)) != sizeof(string) ||
+	    string[1] >= 64 || process_read(p, string[0], text, string[1]) != (ssize_t)string[1])
+		return false;
+	text[string[1]] = 0;
+	for (const char *c = text; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return false;
+	return true;
+}
+
 void wait_reasons_read(const struct process *p, uint64_t addr, uint32_t n, uint8_t blocks[256])
 {
-	memset(blocks, BLOCK_UNSPECIFIED, 256);
-	for (uint32_t i = 0; i < n && i < 256; i++) {
-		uint64_t string[2]; /* pointer, length */
-		char text[64];
+	char text[64];
 
-		if (process_read(p, addr + i * sizeof(string), string, sizeof(string)) != sizeof(string) ||
-		    string[1] >= sizeof(text) ||
-		    process_read(p, string[0], text, string[1]) != (ssize_t)string[1])
-			continue;
-		text[string[1]] = 0;
-		blocks[i] = wait_reason_block(text);
-	}
+	memset(blocks, BLOCK_UNSPECIFIED, 256);
+	for (uint32_t i = 0; i < n && i < 256; i++)
+		if (wait_reason_text(p, addr, i, text))
+			blocks[i] = wait_reason_block(text);
 }

@@ -16,6 +16,8 @@
 
 /* enum block_reason or WAIT_BLOCK_RUNNING; BLOCK_UNSPECIFIED for a string that no known version has. */
 uint8_t wait_reason_block(const char *wait_reason);
+/* The text of number i in the array of Go strings at addr. False: not to be read, or no short printable text. */
+bool wait_reason_text(const struct process *p, uint64_t addr, uint32_t i, char text[64]);
 /* The array of n Go strings at addr -> block reason by wait reason number. What cannot be read is unspecified. */
 void wait_reasons_read(const struct process *p, uint64_t addr, uint32_t n, uint8_t blocks[256]);
 
