@@ -254,6 +254,39 @@ static void only_the_panic_functions_keep_the_wrappers_they_call(void **state)
 	close_program(&o);
 }
 
+/* What stands before an entry belongs to it when it is padding, and to the function before when it is code. */
+static void a_preempted_entry_is_the_line_of_its_function(void **state)
+{
+	CLEANUP(freep) char *program = gobuild(*state, "exe", oracle, NULL, "-ldflags=-checklinkname=0");
+	struct opened o = open_program(program);
+	struct symbols *s = pclntab_symbols(o.t, 0);
+	size_t padded = 0, full = 0;
+
+	for (size_t i = 1; i < pclntab_count(o.t); i++) {
+		struct go_func before, f;
+		struct frame frame[SYMBOL_MAX_INLINE], entry[SYMBOL_MAX_INLINE];
+
+		assert_true(pclntab_func(o.t, i - 1, &before) && pclntab_func(o.t, i, &f));
+		int n = s->frames(s, f.entry - 1, frame, SYMBOL_MAX_INLINE);
+
+		assert_true(n > 0);
+		if (!strcmp(frame[n - 1].func, before.name) || strchr(before.name, '[')) {
+			full++;
+			continue;
+		}
+		padded++;
+		assert_int_equal(s->frames(s, f.entry, entry, SYMBOL_MAX_INLINE), n);
+		assert_int_equal(frame[0].pc, f.entry);
+		assert_true(frame[0].line > 0 || !strncmp(frame[0].func, "go:", 3)); /* the linker's marks */
+		assert_int_equal(frame[0].line, entry[0].line);
+		assert_string_equal(frame[0].func, entry[0].func);
+	}
+	print_message("%zu entries after padding, %zu after code\n", padded, full);
+	assert_true(padded > 1000 && full < padded / 5);
+	symbols_close(s);
+	close_program(&o);
+}
+
 static void code_outside_of_go_has_no_frames(void **state)
 {
 	CLEANUP(freep) char *program = gobuild(*state, "exe", oracle, NULL, "-ldflags=-checklinkname=0");
@@ -279,6 +312,7 @@ int main(void)
 		cmocka_unit_test(go_1_20_frames_are_those_of_its_runtime),
 		cmocka_unit_test(functions_are_those_of_the_symbol_table),
 		cmocka_unit_test(only_the_panic_functions_keep_the_wrappers_they_call),
+		cmocka_unit_test(a_preempted_entry_is_the_line_of_its_function),
 		cmocka_unit_test(code_outside_of_go_has_no_frames),
 	};
 

@@ -174,6 +174,25 @@ static void fill_frame(struct pclntab_symbols *s, const struct func_info *f, uin
 	file_line(s->t, f, vaddr, out);
 }
 
+/*
+ * The function of vaddr. A goroutine preempted at a function's first instruction has that entry where return addresses
+ * stand; the byte before it is padding, and nothing returns there. runtime.CallersFrames too takes the entry itself.
+ */
+static bool func_of_call(const struct pclntab *t, uint64_t *vaddr, struct func_info *f)
+{
+	if (!pclntab_func_info(t, *vaddr, f))
+		return false;
+	if (*vaddr + 1 != f->end || pclntab_pcvalue(t, f->pcln, f->entry, *vaddr) >= 0)
+		return true;
+	struct func_info next;
+
+	if (pclntab_func_info(t, f->end, &next)) {
+		*f = next;
+		++*vaddr;
+	}
+	return true;
+}
+
 /* runtime/symtabinl.go: inlineUnwinder. A tree that loops ends at SYMBOL_MAX_INLINE frames. */
 static int expand(struct pclntab_symbols *s, uint64_t vaddr, struct frame out[SYMBOL_MAX_INLINE])
 {
@@ -181,7 +200,7 @@ static int expand(struct pclntab_symbols *s, uint64_t vaddr, struct frame out[SY
 	struct func_info f;
 	int n = 0;
 
-	if (!pclntab_func_info(s->t, vaddr, &f))
+	if (!func_of_call(s->t, &vaddr, &f))
 		return 0;
 	while (n < SYMBOL_MAX_INLINE - 1 && inlined_at(s->t, &f, vaddr, &call)) {
 		fill_frame(s, &f, vaddr, call.name_off, call.func_id, &out[n++]);
