@@ -31,6 +31,7 @@ const volatile __u8 stop_skip;          /* of GoStop: 1 up to Go 1.24, 0 since (
 const volatile __u32 max_frames = 126;  /* pcs without goexit that the target's own tracer takes at most */
 const volatile bool want_stacks = true;
 const volatile bool want_objects = true;
+const volatile __u8 block_reasons[64];  /* enum block_reason by what stands in m: the same since Go 1.21 */
 const volatile __u64 gopark_pc;         /* where gopark's mcall returns to: the leaf of a parked goroutine */
 const volatile __u64 systemstack_lo, systemstack_hi; /* runtime.systemstack; 0: unknown */
 const volatile __u64 systemstack_pc;    /* the leaf of a goroutine whose thread is on the system stack */
@@ -706,7 +707,7 @@ static __always_inline int on_park(struct scratch *s, struct gt_full *r)
 		r->pp = M(s, m_p, __u64);
 		r->head.reason = M(s, m_block_reason, __u8);
 		r->head.skip = M(s, m_wait_skip, __u8);
-		if (object_of(s, r->head.reason, M(s, m_waitlock, __u64), r->head.gp, &r->object))
+		if (object_of(s, block_reasons[r->head.reason & 63], M(s, m_waitlock, __u64), r->head.gp, &r->object))
 			r->head.flags |= GT_F_OBJECT;
 	} else {
 		r->head.flags |= GT_F_BAD_READ;

@@ -94,6 +94,8 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->max_frames = go_version_cmp(cfg->version, 1, 26, 0) < 0 ? 126 : 133;
 	c->skel->rodata->want_stacks = !cfg->without_stacks;
 	c->skel->rodata->want_objects = !cfg->without_objects;
+	for (unsigned i = 0; i < ARRAY_SIZE(c->skel->rodata->block_reasons); i++)
+		c->skel->rodata->block_reasons[i] = resolve_reason(&c->resolve, (uint8_t)i);
 	c->skel->rodata->gopark_pc = plan->globals.gopark_return + cfg->process->bias;
 	if (go_version_cmp(cfg->version, 1, 21, 0) >= 0 && plan->globals.systemstack) {
 		c->skel->rodata->systemstack_lo = plan->globals.systemstack + cfg->process->bias;

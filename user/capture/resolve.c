@@ -136,16 +136,21 @@ static int define_stack(struct resolve *r, const void *data, size_t n,
 	return 0;
 }
 
+uint8_t resolve_reason(const struct resolve *r, uint8_t traced)
+{
+	if (!r->has_v1_reasons)
+		return traced;
+	return traced < ARRAY_SIZE(v1_blocks) ? v1_blocks[traced] : BLOCK_UNSPECIFIED;
+}
+
 static uint8_t block_reason(const struct resolve *r, const struct gt_full *f)
 {
-	uint8_t traced = f->head.reason;
+	uint8_t reason = resolve_reason(r, f->head.reason);
 
 	if (f->head.kind == GT_P_PREEMPT_PARK)
 		return BLOCK_PREEMPTED;
-	if (!r->has_v1_reasons)
-		return traced;
-	if (traced < ARRAY_SIZE(v1_blocks) && v1_blocks[traced])
-		return v1_blocks[traced];
+	if (!r->has_v1_reasons || reason != BLOCK_UNSPECIFIED)
+		return reason;
 	return r->wait_blocks ? r->wait_blocks[f->wait_reason] : BLOCK_UNSPECIFIED;
 }
 

@@ -24,6 +24,8 @@ void resolve_free(struct resolve *r);
 /* One ring record of n bytes. 0, or -EBADMSG for one that is too short or of no known kind. */
 int resolve_record(struct resolve *r, const void *data, size_t n, const struct capture_sink *sink);
 
+/* enum block_reason of what stands in m.waitTraceBlockReason (waittraceev until Go 1.20; then some are unspecified). */
+uint8_t resolve_reason(const struct resolve *r, uint8_t traced);
 /* The number of a stack that did not come through the ring. */
 uint32_t resolve_stack(struct resolve *r, const uint64_t *pcs, unsigned n, const struct capture_sink *sink);
 
