@@ -68,6 +68,7 @@ struct recording {
 	char **command;            /* of a program that we start, else NULL */
 	int child;                 /* its pid, 0 none */
 	bool is_released;          /* it runs */
+	bool target_ended;         /* which ended the recording */
 	char *output_name;
 	struct session target;
 	struct capture *capture;
@@ -299,6 +300,7 @@ static int arm(struct recording *r, struct why *why)
 		snap.begin_ns = snap.end_ns = r->begin_ns;
 	if (!err) {
 		capture_learned(r->capture);
+		meta_snapshot(r->pipeline, &r->target, &snap);
 		pipeline_snapshot(r->pipeline, &snap);
 	}
 	snapshot_free(&snap);
@@ -369,7 +371,8 @@ static int record_until_over(struct recording *r, struct why *why)
 		pipeline_idle(r->pipeline, now);
 		show_progress(r, false);
 		err = r->child ? prove_late(r, why) : 0;
-		if (poll(&end, 1, n < 1 << 14) > 0)
+		r->target_ended = poll(&end, 1, n < 1 << 14) > 0;
+		if (r->target_ended)
 			break;
 	}
 	show_progress(r, true);
@@ -413,7 +416,7 @@ static struct summary_text_info info_of(struct recording *r, const struct captur
 		.bad_reads = cc->bad_reads + cc->unknown_goids,
 		.counts = pipeline_counts(r->pipeline),
 		.goroutines_at_attach = r->seen.goroutines,
-		.target_ended = !process_alive(r->target.process),
+		.target_ended = r->target_ended,
 		.target_execed = pipeline_saw_exec(r->pipeline),
 	};
 }

@@ -188,7 +188,6 @@ int order_idle(struct order *o, uint64_t now_ns)
 {
 	if (o->attach && attach_is_due(o->attach, now_ns))
 		release(o);
-	cut_if_due(o, now_ns);
 	return o->error;
 }
 

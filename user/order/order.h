@@ -63,7 +63,8 @@ int order_record(struct order *o, const struct record *rec);
 void order_extra(struct order *o, const void *data, size_t n);
 int order_finish(struct order *o);
 const struct order_counts *order_counts(const struct order *o);
-/* Before a cut is due by time: nothing has happened for a while (an idle target), write what there is. */
+/* No record for a while: what the snapshot holds back goes on. Where generations are cut the records alone decide (a
+ * REC_TIME too), so that a replay cuts at the same places. */
 int order_idle(struct order *o, uint64_t now_ns);
 
 #endif
