@@ -31,7 +31,7 @@ const volatile __u8 stop_skip;          /* of GoStop: 1 up to Go 1.24, 0 since (
 const volatile __u32 max_frames = 126;  /* pcs without goexit that the target's own tracer takes at most */
 const volatile bool want_stacks = true;
 const volatile bool want_objects = true;
-const volatile __u8 block_reasons[64];  /* enum block_reason by what stands in m: the same since Go 1.21 */
+const volatile __u8 block_reasons[64];  /* enum block_reason by what stands in m: the same since Go 1.22 */
 const volatile __u64 gopark_pc;         /* where gopark's mcall returns to: the leaf of a parked goroutine */
 const volatile __u64 systemstack_lo, systemstack_hi; /* runtime.systemstack; 0: unknown */
 const volatile __u64 systemstack_pc;    /* the leaf of a goroutine whose thread is on the system stack */
@@ -838,6 +838,16 @@ static __always_inline int on_gc_begin(struct scratch *s, struct gt_full *r, con
 	return emit_full(r);
 }
 
+/* (*sweepLocked).sweep: ax -> sweepLocked -> mspan; npages at 32 in all versions (runtime/mheap.go) */
+static __always_inline int on_sweep_span(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	r->arg = read_u64(read_u64(regs->ax) + 32) << 13; /* runtime.pageSize */
+	add_curg(s, r, regs, 0);
+	r->head.gp = r->creator;
+	r->creator = 0;
+	return emit_full(r);
+}
+
 static __always_inline void read_text(struct gt_text *t, __u32 at, __u64 addr, __u64 n)
 {
 	if (n > GT_TEXT_MAX / 2)
@@ -1023,6 +1033,13 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 		if (read_g(s, gp, true))
 			with_goid(s, &r);
 		return emit_full(&r);
+	case GT_P_SWEEP_BEGIN:
+	case GT_P_SWEEP_END:
+		if (read_m_head(s, m_of(s, regs->r14)))
+			r.pp = M(s, m_p, __u64);
+		return emit_full(&r);
+	case GT_P_SWEEP_SPAN:
+		return on_sweep_span(s, &r, regs);
 	case GT_P_TASK_CREATE:
 	case GT_P_TASK_END:
 	case GT_P_REGION:

@@ -35,7 +35,7 @@ enum gt_probe {
 	GT_P_CREATE = 9,          /* newproc: rbx = new g, rax = P; creator = m.curg */
 	GT_P_CREATE_BLOCKED = 10, /* newproc1's casgstatus: only when ecx == 4 (_Gwaiting), or always with arg 1 */
 	GT_P_CORO_SWITCH = 11,    /* coroswitch_m `call gogo`: rax = &next.sched */
-	GT_P_GOPARK = 13,         /* gopark entry (>= 1.21): r14 = g, rbx = lock, dil = block reason, rsi = skip; on its stack */
+	GT_P_GOPARK = 13,         /* gopark entry (>= 1.22): r14 = g, rbx = lock, dil = block reason, rsi = skip; on its stack */
 	GT_P_CORO_EXIT = 12,      /* coroswitch_m `call gdestroy`: the GT_P_DESTROY that follows is half of a switch */
 
 	GT_P_SYSCALL_BEGIN = 16,  /* reentersyscall +0: g = r14, rax = pc, rbx = sp, rcx = bp (>= 1.23) of the caller */

@@ -329,7 +329,7 @@ int capture_open(const struct capture_config *cfg, struct capture **ret, struct 
 		c->ring_size = round_ring(cfg->ring_bytes ? cfg->ring_bytes : 64 << 20);
 		c->resolve.process = cfg->process;
 		c->resolve.plan = cfg->plan;
-		c->resolve.has_v1_reasons = go_version_cmp(cfg->version, 1, 21, 0) < 0;
+		c->resolve.has_v1_reasons = go_version_cmp(cfg->version, 1, 22, 0) < 0;
 		read_wait_blocks(c, cfg);
 		err = open_with(c, cfg, multi, why);
 		if (!err)

@@ -36,6 +36,7 @@ static const uint8_t record_types[] = {
 	[GT_P_ASSIST_BEGIN] = REC_ASSIST_BEGIN,
 	[GT_P_ASSIST_END] = REC_ASSIST_END,
 	[GT_P_SWEEP_BEGIN] = REC_SWEEP_BEGIN,
+	[GT_P_SWEEP_SPAN] = REC_SWEEP_BEGIN, /* of the first span of a loop: see sweep */
 	[GT_P_SWEEP_END] = REC_SWEEP_END,
 	[GT_P_TASK_CREATE] = REC_TASK_BEGIN,
 	[GT_P_TASK_END] = REC_TASK_END,
@@ -46,7 +47,7 @@ static const uint8_t record_types[] = {
 	[GT_K_LOSS] = REC_LOSS,
 };
 
-/* runtime/trace.go of Go 1.18 to 1.20: traceEvGoStop .. traceEvGoBlockGC. GoBlock says nothing: g.waitreason does. */
+/* runtime/trace.go of Go 1.18 to 1.21: traceEvGoStop .. traceEvGoBlockGC. GoBlock says nothing: g.waitreason does. */
 static const uint8_t v1_blocks[] = {
 	[16] = BLOCK_FOREVER, [19] = BLOCK_SLEEP, [22] = BLOCK_CHAN_SEND, [23] = BLOCK_CHAN_RECV,
 	[24] = BLOCK_SELECT,  [25] = BLOCK_SYNC,  [26] = BLOCK_COND,      [27] = BLOCK_NET,
@@ -58,6 +59,7 @@ void resolve_free(struct resolve *r)
 	map64_free(&r->goids);
 	map64_free(&r->procs);
 	map64_free(&r->stacks);
+	map64_free(&r->sweeps);
 }
 
 static uint64_t goid_of(struct resolve *r, uint64_t gp)
@@ -212,6 +214,30 @@ static int fill_text(struct record *rec, const struct gt_text *t, size_t n, char
 	return 0;
 }
 
+/*
+ * A sweep range begins with the first span that is swept in a loop and ends with the loop, if there was one
+ * (runtime/traceruntime.go: GCSweepStart, GCSweepSpan, GCSweepDone). What is reclaimed is not seen from outside: 0.
+ * False: nothing to tell.
+ */
+static bool sweep(struct resolve *r, struct record *rec, uint8_t kind)
+{
+	uint64_t *swept = map64_get(&r->sweeps, rec->tid), before = swept ? *swept : 0;
+
+	if (kind == GT_P_SWEEP_BEGIN) {
+		*map64_at(&r->sweeps, rec->tid) = 0;
+		return false;
+	}
+	if (!swept)
+		return false;
+	if (kind == GT_P_SWEEP_SPAN) {
+		*swept += rec->arg;
+		return !before;
+	}
+	map64_del(&r->sweeps, rec->tid);
+	rec->arg = before;
+	return before;
+}
+
 static bool has_text(uint8_t type)
 {
 	return type >= REC_TASK_BEGIN && type <= REC_LOG;
@@ -255,6 +281,9 @@ int resolve_record(struct resolve *r, const void *data, size_t n, const struct c
 	r->counts.lost += rec.type == REC_LOSS ? rec.arg : 0;
 	r->counts.bad_reads += !!(h->flags & GT_F_BAD_READ);
 	r->counts.unread_stacks += !!(h->flags & GT_F_NO_STACK);
-	sink->record(sink->ctx, &rec);
+	bool is_sweep = h->kind >= GT_P_SWEEP_BEGIN && h->kind <= GT_P_SWEEP_SPAN;
+
+	if (!is_sweep || sweep(r, &rec, h->kind))
+		sink->record(sink->ctx, &rec);
 	return 0;
 }

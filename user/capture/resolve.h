@@ -11,11 +11,12 @@
 struct resolve {
 	const struct process *process;
 	const struct plan *plan;
-	bool has_v1_reasons;        /* Go <= 1.20: g.m.waittraceev is an event number of trace v1 */
+	bool has_v1_reasons;        /* Go <= 1.21: what stands in m is an event number of trace v1 */
 	const uint8_t *wait_blocks; /* enum block_reason by g.waitreason */
 	struct map64 goids;         /* g -> goid */
 	struct map64 procs;         /* p -> id + 1 */
 	struct map64 stacks;        /* hash -> number */
+	struct map64 sweeps;        /* thread in a sweep loop -> bytes swept so far */
 	uint32_t n_stacks;
 	struct capture_counts counts;
 };
@@ -24,7 +25,7 @@ void resolve_free(struct resolve *r);
 /* One ring record of n bytes. 0, or -EBADMSG for one that is too short or of no known kind. */
 int resolve_record(struct resolve *r, const void *data, size_t n, const struct capture_sink *sink);
 
-/* enum block_reason of what stands in m.waitTraceBlockReason (waittraceev until Go 1.20; then some are unspecified). */
+/* enum block_reason of what stands in m.waitTraceBlockReason (an event number until Go 1.21: some tell nothing). */
 uint8_t resolve_reason(const struct resolve *r, uint8_t traced);
 /* The number of a stack that did not come through the ring. */
 uint32_t resolve_stack(struct resolve *r, const uint64_t *pcs, unsigned n, const struct capture_sink *sink);

@@ -47,9 +47,10 @@ static const struct rule rules[] = {
 	{"GoStart", GT_P_START, G(RAX), CAS("execute", RUNNABLE, RUNNING), ONE},
 	{"GoStart", GT_P_START, G(CURG), FLAG("execute"), ONE, .is_fallback = true},
 
-	/* gopark's entry tells in registers what park_m finds in g and m: two reads less (bpf: on_gopark). Its stack check
-	 * is all that could be probed until Go 1.20, and runs twice when the stack grows. */
-	{"GoBlock", GT_P_GOPARK, G(R14), .since = 21, ENTRY("gopark"), ONE},
+	/* gopark's entry tells in registers what park_m finds in g and m: two reads less (bpf: on_gopark). Until Go 1.21 the
+	 * reason there is an event number that may need g.waitreason too; until 1.20 only its stack check could be probed,
+	 * which runs twice when the stack grows. */
+	{"GoBlock", GT_P_GOPARK, G(R14), .since = 22, ENTRY("gopark"), ONE},
 	{"GoBlock", GT_P_PARK, G(RAX), CAS("park_m", RUNNING, WAITING), ONE, .is_alternative = true},
 	{"GoBlock", GT_P_PARK, G(CURG), FLAG("park_m"), ONE, .is_fallback = true},
 
