@@ -510,6 +510,27 @@ static void a_loss_stands_in_the_file_at_its_place(void **state)
 	story_end(&s);
 }
 
+static void what_is_told_after_the_last_cut_is_in_the_file(void **state)
+{
+	struct story s;
+	struct buf file CLEANUP(buf_free) = {0};
+	struct extra_chunks x;
+
+	story_begin(&s, "late-extra", 22);
+	s.now += 2000000000;
+	REC(REC_TIME, 0, RECORD_NO_P, 0);
+	order_extra(s.rig->order, "\1lost=0\n", 8);
+	assert_int_equal(order_finish(s.rig->order), 0);
+	assert_int_equal(read_file(s.rig->path, 1 << 20, &file), 0);
+	assert_int_equal(extra_scan(file.v, file.n, &x), 0);
+	char *lost = extra_metadata_value(&x, "lost");
+
+	assert_non_null(lost);
+	free(lost);
+	extra_chunks_free(&x);
+	story_end(&s);
+}
+
 static void why_goroutines_waited_at_attach_stands_in_the_file(void **state)
 {
 	struct story s;
@@ -721,6 +742,7 @@ int main(void)
 		cmocka_unit_test(an_end_without_a_begin_is_dropped),
 		cmocka_unit_test(regions_nest_although_an_end_is_lost),
 		cmocka_unit_test(a_loss_stands_in_the_file_at_its_place),
+		cmocka_unit_test(what_is_told_after_the_last_cut_is_in_the_file),
 		cmocka_unit_test(why_goroutines_waited_at_attach_stands_in_the_file),
 		cmocka_unit_test(garbage_after_the_header_is_not_extra_data),
 		cmocka_unit_test(a_label_follows_the_start_of_its_worker),

@@ -391,7 +391,6 @@ static void stop(struct recording *r)
 
 	while (drain(r) > 0 && stops < already + 2)
 		;
-	tell_time(r, r->end_ns);
 }
 
 /* ------------------------------------------------------------------------------- telling */
@@ -445,6 +444,7 @@ static int finish(struct recording *r, int err, struct why *why)
 
 	capture_counts(r->capture, &cc);
 	meta_end(r->pipeline, &cc, r->end_ns - r->begin_ns);
+	tell_time(r, r->end_ns);
 	int write_err = pipeline_finish(r->pipeline);
 
 	if (err)

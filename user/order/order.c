@@ -193,7 +193,11 @@ int order_idle(struct order *o, uint64_t now_ns)
 
 int order_finish(struct order *o)
 {
+	struct emit *e = &o->emit;
+
 	release(o);
+	if (!e->is_open && e->model.procs.n && writer_has_extra(e->cfg.writer))
+		emit_open(e); /* to have a place for it */
 	cut(o);
 	return o->error;
 }

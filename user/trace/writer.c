@@ -482,6 +482,11 @@ void writer_extra(struct writer *w, const void *data, size_t n)
 	w->n_chunks++;
 }
 
+bool writer_has_extra(const struct writer *w)
+{
+	return w->extras.n;
+}
+
 /* ------------------------------------------------------------------ the end of a generation */
 
 static void encode_frequency(struct writer *w, struct buf *out)

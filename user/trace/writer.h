@@ -39,6 +39,7 @@ void writer_event(struct writer *w, const struct event *ev);
 /* Extra data (extra.h): packed into strings that nothing refers to. Any length, at any time; goes out with the next
  * generation that is written. */
 void writer_extra(struct writer *w, const void *data, size_t n);
+bool writer_has_extra(const struct writer *w); /* not yet written */
 /* A generation without any timed event is not written (readers of Go 1.22 to 1.24 fail on one); its samples and extra data
  * wait for the next. */
 int writer_end_generation(struct writer *w);
