@@ -70,6 +70,8 @@ need_program() {
 	[[ $output == *fortnight* ]]
 	run -1 "$GOTRACE" record -p 1 --cpu-samples=lots -o "$T/trace"
 	[[ $output == *lots* ]]
+	run -1 "$GOTRACE" record -p 1 --cpu-samples=99x -o "$T/trace"
+	[[ $output == *99x* ]]
 	run -1 "$GOTRACE" record -p 1 --syscalls=perhaps -o "$T/trace"
 	[[ $output == *perhaps* ]]
 	run -1 "$GOTRACE" record -p -4 -o "$T/trace"
@@ -104,6 +106,16 @@ need_program() {
 	one_sentence
 	[[ $output == *"No such file"* ]]
 }
+
+@test "plan takes one program: exit 1 with two, or with none" {
+	run -1 "$GOTRACE" plan /bin/true /bin/false
+	one_sentence_of plan
+	run -1 "$GOTRACE" plan
+	one_sentence_of plan
+	run -1 "$GOTRACE" plan -p 1 /bin/true
+	one_sentence_of plan
+}
+one_sentence_of() { equal lines "${#lines[@]}" 1 && [[ ${lines[0]} == "gotrace $1: "* ]]; }
 
 @test "info of something that is not a trace: exit 1, one sentence" {
 	run -1 "$GOTRACE" info "$BATS_TEST_FILENAME"
@@ -143,6 +155,29 @@ need_program() {
 	run "$GOTRACE" check
 	[ "$status" -le 1 ]
 	at_least lines "${#lines[@]}" 5
+}
+
+@test "replay and info of garbage: exit 1, one sentence" {
+	local n f
+	: >"$T/empty"
+	head -c 100000 /dev/urandom >"$T/random"
+	printf 'go 1.11 trace\0\0\0garbage' >"$T/old"
+	for f in "$T/empty" "$T/random" "$T/old" "$T"; do
+		for verb in info replay; do
+			run -1 "$GOTRACE" "$verb" "$f"
+			one_sentence
+		done
+	done
+	for n in 1 2 3 4 5; do # a right header, then anything
+		{ printf 'go 1.23 trace\0\0\0'; head -c 5000 /dev/urandom; } >"$T/half"
+		run "$GOTRACE" info "$T/half"
+		[ "$status" -le 1 ]
+	done
+}
+
+@test "a stdout that is closed is an error, not silence" {
+	run -1 bash -c '"$0" --help 2>&1 >&-' "$GOTRACE"
+	one_sentence
 }
 
 @test "stdout that is full is an error, not silence" {

@@ -40,6 +40,51 @@ open_files() { ls "/proc/$1/fd" | wc -l; }
 	[ ! -e "$T/trace" ]
 }
 
+@test "a kernel thread: exit 2, one sentence" {
+	grep -q '^Kthread:.*1' /proc/2/status 2>/dev/null || [ ! -s /proc/2/cmdline ] || skip "process 2 is no kernel thread"
+	[ -d /proc/2 ] || skip "no process 2 here"
+	run -2 "$GOTRACE" record -p 2 -d 1s -o "$T/trace"
+	one_sentence
+	[[ $output == *"kernel thread"* ]]
+}
+
+@test "a thread's id means its process" {
+	start hello -rate 500 -d 4s
+	local tid
+	tid=$(ls "/proc/$target/task" | sort -n | tail -1)
+	run -0 "$GOTRACE" record -p "$tid" -d 500ms -o "$T/%p"
+	valid "$T/$target"
+	target_ends
+}
+
+@test "a program of another architecture is refused: exit 2, one sentence" {
+	cp "$(program demo)" "$T/foreign"
+	printf '\267\0' | dd of="$T/foreign" bs=1 seek=18 conv=notrunc status=none # e_machine: EM_AARCH64
+	run -2 "$GOTRACE" plan "$T/foreign"
+	one_sentence
+	[[ $output == *arm64* ]]
+	printf '\001' | dd of="$T/foreign" bs=1 seek=4 conv=notrunc status=none # EI_CLASS: 32-bit
+	printf '\003\0' | dd of="$T/foreign" bs=1 seek=18 conv=notrunc status=none # EM_386
+	run -2 "$GOTRACE" plan "$T/foreign"
+	one_sentence
+}
+
+@test "a program that is refused at launch is not run: exit 2" {
+	run -2 "$GOTRACE" record -o "$T/trace" -- /bin/sh -c "touch $T/ran"
+	[[ $output == *"not a Go program"* ]]
+	[ ! -e "$T/ran" ]
+	[ ! -e "$T/trace" ]
+	run -1 "$GOTRACE" record -o "$T/trace" -- "$T/nothing"
+	one_sentence
+	[[ $output == *"No such file"* ]]
+}
+
+@test "a program whose output cannot be opened is not run: exit 1" {
+	run -1 "$GOTRACE" record -o "$T/no/such/dir/trace" -- "$(program demo)" -w hello -d 100ms
+	[[ $output != *ready* ]]
+	[[ $output == *"No such file"* ]]
+}
+
 @test "a zombie is refused with one sentence" {
 	bash -c '"$0" -w idle -d 10ms >/dev/null & echo $! >"$1"; exec sleep 20' "$(program demo)" "$T/pid" 3>&- &
 	target=$!
@@ -148,14 +193,74 @@ open_files() { ls "/proc/$1/fd" | wc -l; }
 	target_ends
 }
 
-@test "a full disk: exit 1, says so, the target is fine" {
+small_disk() { # SIZE
 	mounted=$T/small
 	mkdir "$mounted"
-	mount -t tmpfs -o size=1m tmpfs "$mounted" || { mounted=; skip "cannot mount a tmpfs"; }
+	mount -t tmpfs -o "size=$1" tmpfs "$mounted" || { mounted=; skip "cannot mount a tmpfs"; }
+}
+
+@test "a full disk: exit 1, says so, what could be written is valid, the target is fine" {
+	small_disk 8m
+	start http -n 8 -d 20s
+	run -1 timeout 60 "$GOTRACE" record -p "$target" --sweep -o "$mounted/trace"
+	one_sentence
+	[[ $output == *"No space left"* ]]
+	valid "$mounted/trace"
+	nothing_left
+	target_ends
+}
+
+@test "a disk that is full from the start: exit 1, and no half a trace" {
+	small_disk 64k
 	start http -n 8 -d 6s
 	run -1 timeout 30 "$GOTRACE" record -p "$target" -d 3s -o "$mounted/trace"
+	one_sentence
 	[[ $output == *"No space left"* ]]
+	[ ! -s "$mounted/trace" ] || valid "$mounted/trace"
+	target_ends
+}
+
+@test "a full disk under the spool: exit 1, says which file, the trace is whole, the spool replays" {
+	small_disk 1m
+	start http -n 8 -d 12s
+	run -1 timeout 30 "$GOTRACE" record -p "$target" -d 10s --spool "$mounted/spool" -o "$T/trace"
+	one_sentence
+	[[ $output == *"$mounted/spool"* ]]
+	valid "$T/trace"
+	run -1 "$GOTRACE" replay "$mounted/spool" -o "$T/again"
+	one_sentence
+	[[ $output == *"$mounted/spool"*cut* ]]
+	valid "$T/again"
 	nothing_left
+	target_ends
+}
+
+@test "a ring that overflows: exit 3, the loss is told and at its place, the trace is valid" {
+	local lost
+	start mandel-px -n 64 -d 6s
+	run -3 "$GOTRACE" record -p "$target" -d 1s --ring 16kb -o "$T/trace" --spool "$T/spool"
+	[[ $output == *"lost "* && $output == *--ring* ]]
+	lost=$(said lost <(echo "$output"))
+	at_least lost "$lost" 1
+	valid "$T/trace"
+	run -0 "$GOTRACE" info "$T/trace"
+	echo "$output"
+	equal "lost, says info" "$(awk '$1 == "lost" { print $2 }' <<<"$output")" "$lost"
+	grep -qE '^loss +[0-9]+ records from [0-9]+ to [0-9]+ ns' <<<"$output"
+	at_least "lines allowed for info" 60 "${#lines[@]}"
+	run -3 "$GOTRACE" replay "$T/spool" -o "$T/again"
+	valid "$T/again"
+	target_ends
+}
+
+@test "a standard output that is closed or a terminal takes no trace: exit 1, one sentence" {
+	start idle -d 6s
+	run -1 bash -c '"$0" record -p "$1" -d 300ms -o - 2>&1 >&-' "$GOTRACE" "$target"
+	one_sentence
+	[[ $output == *closed* ]]
+	command -v script >/dev/null || skip "script (util-linux) is missing"
+	run -1 script -qec "$GOTRACE record -p $target -d 300ms -o -" /dev/null
+	[[ $output == *terminal* ]]
 	target_ends
 }
 
@@ -168,7 +273,7 @@ open_files() { ls "/proc/$1/fd" | wc -l; }
 	} | head -c 10 >/dev/null
 	cat "$T/err"
 	equal status "$(cat "$T/rc")" 1
-	grep -q '^gotrace: ' "$T/err"
+	equal sentences "$(grep -c '^gotrace: ' "$T/err")" 1
 	nothing_left
 	target_ends
 }
