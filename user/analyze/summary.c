@@ -64,7 +64,7 @@ static uint32_t group_of_stack(struct summary *s, uint32_t stack)
 static uint8_t reason_at(struct summary *s, struct str name)
 {
 	for (unsigned i = 0; i < s->n_reasons; i++)
-		if (strlen(s->reasons[i]) == name.n && !memcmp(s->reasons[i], name.s, name.n))
+		if (strlen(s->reasons[i]) == name.n && (!name.n || !memcmp(s->reasons[i], name.s, name.n)))
 			return (uint8_t)i;
 	if (s->n_reasons == SUMMARY_REASONS)
 		return SUMMARY_REASONS - 1;
