@@ -535,13 +535,13 @@ static __always_inline __u64 stack_of_caller(struct scratch *s, __u64 leaf, __u6
 	return walk_hot(s, sp, fp, 2, hash_add(hash_add(0, leaf), ret));
 }
 
-/* The stack of a goroutine that called systemstack, whose frame there is at fp. */
-static __always_inline __u64 stack_below_systemstack(struct scratch *s, __u64 fp)
+/* The stack whose leaf is known and whose next frame is at fp. */
+static __always_inline __u64 stack_above(struct scratch *s, __u64 leaf, __u64 fp)
 {
 	if (bpf_probe_read_user(s->block, HOT_BLOCK, (void *)fp))
-		return walk_cold(s, systemstack_pc, fp, fp);
-	s->pcs[0] = systemstack_pc;
-	return walk_hot(s, fp, fp, 1, hash_add(0, systemstack_pc));
+		return walk_cold(s, leaf, fp, fp);
+	s->pcs[0] = leaf;
+	return walk_hot(s, fp, fp, 1, hash_add(0, leaf));
 }
 
 /* ------------------------------------------------------------------------------- what a thread does */
@@ -934,7 +934,7 @@ static __always_inline bool on_ready(struct scratch *s, const struct gt_regs *ct
 	    frame[1] >= systemstack_hi)
 		return false;
 	if (want_stacks)
-		stack = stack_below_systemstack(s, frame[0]);
+		stack = stack_above(s, systemstack_pc, frame[0]);
 	emit_stacked(GT_P_READY, REG(ctx, ax), tid, 0, skip > 127 ? 127 : skip, 0, stack, 0);
 	return true;
 }
@@ -954,10 +954,33 @@ static __always_inline __u64 goroutine_of(struct scratch *s, const struct regs *
 	return 0;
 }
 
+/* reentersyscall's entry: pc and frame of the caller are in registers. False: no scratch space here and now. */
+static __always_inline bool on_syscall_entry(const struct gt_regs *ctx, __u32 tid)
+{
+	struct cpu_scratch *c = cpu_scratch_take();
+	__u64 stack = 0;
+
+	if (!c)
+		return false;
+	if (want_stacks)
+		stack = stack_above(&c->s, REG(ctx, ax), REG(ctx, cx));
+	emit_stacked(GT_P_SYSCALL_BEGIN, REG(ctx, r14), tid, 0, 1, 0, stack, 0);
+	cpu_scratch_give(c);
+	return true;
+}
+
 static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u32 tid)
 {
 	__u8 kind = GT_COOKIE_PROBE(cookie), arg = GT_COOKIE_ARG(cookie);
 	__u8 source = GT_COOKIE_GSRC(cookie);
+
+	/* Who knows all gs needs no more of an end: the P that a thread lost or took speaks for itself (a probe at wirep). */
+	const __u64 ax = REG(ctx, ax), r14 = REG(ctx, r14);
+
+	if ((kind == GT_P_SYSCALL_END || kind == GT_P_SYSCALL_END_CAS) && !read_goid)
+		return emit_g(kind, source == GT_G_R14 ? r14 : ax, tid, 0);
+	if (kind == GT_P_SYSCALL_BEGIN && off.g_syscallbp && !read_goid && on_syscall_entry(ctx, tid))
+		return 0;
 
 	const struct regs copy = regs_of(ctx), *regs = &copy;
 	struct scratch *s = scratch_at();
@@ -1055,7 +1078,9 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	switch (kind) {
 	case GT_P_SYSCALL_BEGIN:
 		r.head.skip = 1;
-		return on_syscall_begin(s, &r, regs->ax, regs->cx, 0);
+		/* the frame is an argument since Go 1.23; before, it is found above this one */
+		return off.g_syscallbp ? on_syscall_begin(s, &r, regs->ax, regs->cx, 0)
+				       : on_syscall_begin(s, &r, 0, regs->bp, regs->ax);
 	case GT_P_SYSCALL_BEGIN_BLOCK:
 		r.head.skip = 1;
 		return on_syscall_begin(s, &r, read_u64(regs->sp), regs->bp, 0);
