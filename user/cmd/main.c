@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gotrace: see what a Go program in production really does, without touching it. */
 #include "cmd/commands.h"
+#include "cmd/session.h"
 #include "base/base.h"
 
 #include <fcntl.h>
@@ -23,8 +24,12 @@ static const struct verb {
 
 static int help(FILE *f)
 {
+#ifdef WITH_BPF
 	fprintf(f, "usage: gotrace -p PID [-o trace.out] [-d 10s]\n"
 		   "       gotrace VERB [--help] ...\n\n");
+#else
+	fprintf(f, "usage: gotrace VERB [--help] ...\n\n");
+#endif
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(f, "  %-8s %s\n", verbs[i].name, verbs[i].help);
 	fprintf(f, "\nExit codes: 0 fine, 1 failed or misused, 2 target refused, 3 finished with loss.\n"
@@ -45,8 +50,15 @@ static int run(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verbs[i].name, name))
 			return verbs[i].run(argc - 2, argv + 2);
+#ifdef WITH_BPF
 	if (name[0] == '-') /* gotrace -p PID is gotrace record -p PID */
-		return verbs[0].run(argc - 1, argv + 1);
+		return cmd_record(argc - 1, argv + 1);
+#else
+	if (name[0] == '-' || !strcmp(name, "record") || !strcmp(name, "check")) {
+		fprintf(stderr, "gotrace: built without BPF (WITH_BPF=0): it cannot record, only plan, replay and info\n");
+		return EXIT_FAILED;
+	}
+#endif
 	fprintf(stderr, "gotrace: no verb '%s'; gotrace --help lists them\n", name);
 	return 1;
 }
