@@ -1,557 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * gotrace.bpf.c - the probes. Each states one fact about the Go scheduler and leaves its meaning to user space.
+ * gotrace.bpf.c - the probes. Each states one fact about the Go scheduler and leaves its meaning to
+ * user space.
  *
- * on_probe runs at every site of the plan; the attach cookie says which kind of site it is (gotrace/wire.h). A
- * handler is: read, fill, emit. What a read costs decides what is read: about 55 ns each, whatever its size up to a
- * page (capture-measurements.md), so structures are read in one block and the hot records (start, unblock, destroy)
- * name the goroutine by the address of its g, which costs nothing; user space knows the goid of each g from the
- * records that made it. Only while that knowledge is not yet, or no longer, complete (read_goid) is goid read too.
- *
- * uprobe programs can be preempted and can sleep, so nothing is built in per-CPU memory: scratch space is per thread.
+ * on_probe runs at the sites of the plan; the attach cookie says which kind of site it is
+ * (gotrace/wire.h). A handler is: read, fill, emit. The trap costs 630 ns here, and what a handler
+ * adds decides what it may do: a first read 150 ns, each further one 70 to 100, whatever its size
+ * up to a page; a ring record 50; the clock 45 (make bench). So structures are read in one block,
+ * and hot records name the goroutine by the address of its g, which costs nothing: user space knows
+ * the goid of each g from the records that made it. Only while that knowledge is not yet, or no
+ * longer, complete (read_goid) is goid read too.
  */
-#include "kernel.h"
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_core_read.h>
-#include <bpf/bpf_tracing.h>
-
-#define __bpf__ 1
-#include "gotrace/wire.h"
+#include "stack.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* ------------------------------------------------------------------------------- what user space sets */
-
-const volatile struct gt_offsets off = {};
-const volatile __u32 target_tgid;       /* 0: do not compare (another pid namespace) */
-const volatile __u64 gc_worker_pc;      /* g.startpc of GC workers, runtime address */
-const volatile __s32 tls_g;             /* g is at fs:tls_g */
-const volatile __u8 hidden_frames;      /* Go <= 1.20: systemstack has no frame of its own and hides its caller's */
-const volatile __u8 stop_skip;          /* of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop) */
-const volatile __u32 max_frames = 126;  /* pcs without goexit that the target's own tracer takes at most */
-const volatile bool want_stacks = true;
-const volatile bool want_objects = true;
-const volatile __u8 block_reasons[64];  /* enum block_reason by what stands in m: the same since Go 1.22 */
-const volatile __u64 gopark_pc;         /* where gopark's mcall returns to: the leaf of a parked goroutine */
-const volatile __u64 systemstack_lo, systemstack_hi; /* runtime.systemstack; 0: unknown */
-const volatile __u64 systemstack_pc;    /* the leaf of a goroutine whose thread is on the system stack */
-
-/* One line each: written rarely, read at every hit. */
-bool armed SEC(".data.armed");          /* nothing is recorded before every site is armed, nor after the first detach */
-bool read_goid SEC(".data.armed");      /* see above; set by a loss for good */
-
-struct gt_stats stats SEC(".data.stats") = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 64 << 20);
-} ring SEC(".maps");
+/* ------------------------------------------------------------------------------- what a thread
+ * does */
 
 /*
- * Stacks already sent, by hash. Two stacks that share a place are sent again and again, which costs bytes but is
- * right: user space knows each by its 64-bit hash. A collision of the whole hash would show a wrong stack; with a
- * million different stacks its chance is 3e-8.
+ * The goroutine on whose behalf the thread acts at a site on the system stack: m.curg, its stack
+ * and P. Used for events that the current goroutine causes (it unblocks, creates, stops the world).
+ * leaf: where the site is, for the case that it runs on the goroutine's own stack; 0: at the entry
+ * of a function, whose caller is the leaf.
  */
-#define SENT_SLOTS 65536
-__u64 sent[SENT_SLOTS];
-
-#define G_BLOCK 384     /* of a g: all fields of gt_offsets up to labels */
-#define M_BLOCK 832     /* of an m, from curg to waitTraceBlockReason */
-#define STACK_BLOCK 1024
-#define HOT_FRAMES 12
-#define HOT_BLOCK 512   /* the first piece: of most stacks it is all */
-#define FAR (1ull << 30) /* no Go frame is larger; the C stack of a cgo callback is further away */
-
-enum { STACK_LEAF_EXACT = 1, STACK_TRUNCATED = 2 }; /* enum stack_flag */
-
-/*
- * A walk up the frame pointers of one stack. pcs that are known without reading (the saved pc of a parked
- * goroutine) are added first with walk_add. It stands in the scratch space because the verifier knows nothing of what is
- * read from there: it looks at one step of the walk, not at the consequences of all steps before.
- */
-struct walk {
-	__u64 fp, lo, hi;
-	__u64 base, len; /* what of the stack is in the block */
-	__u64 anchor;    /* forget everything before this return address; 0: keep all */
-	__u64 hash;
-	__u32 n;
-	__u32 flags;
-};
-
-struct scratch {
-	struct walk walk;
-	__u64 g_of_m, m;        /* r14 seen on this thread and its m: constant while that g is on the thread */
-	__u8 coro_exit;         /* a gdestroy that is half of a coroutine switch comes next */
-	__u8 g[G_BLOCK];
-	__u8 m_block[M_BLOCK];
-	__u8 block[STACK_BLOCK];
-	struct gt_stack_head stack; /* and its pcs, as one struct gt_stack_rec */
-	__u64 pcs[GT_MAX_FRAMES];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct scratch);
-} scratches SEC(".maps");
-
-/* CPU samples interrupt the probes of the same thread, and nothing interrupts them: theirs is per CPU. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct scratch);
-} sample_scratch SEC(".maps");
-
-/*
- * Scratch space of the hot probes: per CPU it costs 15 ns, per thread 45. But a probe can be preempted or sleep, and
- * another thread come to a probe on the same CPU: who comes second takes the space of its thread.
- */
-struct cpu_scratch {
-	__u64 is_taken;
-	struct scratch s;
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct cpu_scratch);
-} cpu_scratches SEC(".maps");
-
-static __always_inline struct cpu_scratch *cpu_scratch_take(void)
-{
-	__u32 zero = 0;
-	struct cpu_scratch *c = bpf_map_lookup_elem(&cpu_scratches, &zero);
-
-	return c && !__sync_lock_test_and_set(&c->is_taken, 1) ? c : NULL;
-}
-
-static __always_inline void cpu_scratch_give(struct cpu_scratch *c)
-{
-	*(volatile __u64 *)&c->is_taken = 0;
-}
-
-static __always_inline struct scratch *scratch_at(void)
-{
-	struct scratch *s = bpf_task_storage_get(&scratches, bpf_get_current_task_btf(), 0,
-						 BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!s)
-		__sync_fetch_and_add(&stats.no_scratch, 1);
-	return s;
-}
-
-/* The registers that sites speak through, copied: the compiler must not pick between fields of the context itself. */
-struct regs {
-	__u64 ax, bx, cx, di, si, r14, bp, sp, ip;
-};
-
-#define REG(ctx, r) (*(const volatile unsigned long *)&(ctx)->r)
-
-static __always_inline struct regs regs_of(const struct gt_regs *ctx)
-{
-	struct regs r = {
-		.ax = REG(ctx, ax),
-		.bx = REG(ctx, bx),
-		.cx = REG(ctx, cx),
-		.di = REG(ctx, di),
-		.si = REG(ctx, si),
-		.r14 = REG(ctx, r14),
-		.bp = REG(ctx, bp),
-		.sp = REG(ctx, sp),
-		.ip = REG(ctx, ip),
-	};
-
-	return r;
-}
-
-/* ------------------------------------------------------------------------------- reading the target */
-
-/*
- * The non-faulting read is the cheaper one (70 against 100 ns) and does for nearly all; where it fails because a page is
- * not present, a sleepable program can bring the page in.
- */
-static __always_inline long read_user(void *dst, __u32 n, __u64 addr, bool sleepable)
-{
-	long err = bpf_probe_read_user(dst, n, (void *)addr);
-
-	return err && sleepable ? bpf_copy_from_user(dst, n, (void *)addr) : err;
-}
-
-#define FIELD(base, offset, type) (*(type *)((base) + (offset)))
-#define G(s, field, type) FIELD((s)->g, off.field, type)
-#define M(s, field, type) FIELD((s)->m_block, off.field - off.m_curg, type)
-
-static __always_inline bool read_g(struct scratch *s, __u64 gp, bool sleepable)
-{
-	return gp && !read_user(s->g, G_BLOCK - 16, gp, sleepable);
-}
-
-static __always_inline __u64 read_u64(__u64 addr)
-{
-	__u64 x = 0;
-
-	read_user(&x, sizeof(x), addr, true);
-	return x;
-}
-
-static __always_inline __u32 read_u32(__u64 addr)
-{
-	__u32 x = 0;
-
-	read_user(&x, sizeof(x), addr, true);
-	return x;
-}
-
-/* The m of the thread that runs gp (r14). */
-static __always_inline __u64 m_of(struct scratch *s, __u64 gp)
-{
-	if (s->g_of_m != gp) {
-		s->m = read_u64(gp + off.g_m);
-		s->g_of_m = gp;
-	}
-	return s->m;
-}
-
-static __always_inline __u32 max_u32(__u32 a, __u32 b)
-{
-	return a > b ? a : b;
-}
-
-/* m's fields from curg on. The last one is another in each version. */
-static __always_inline bool read_m(struct scratch *s, __u64 m)
-{
-	__u32 n = max_u32(max_u32(off.m_block_reason, off.m_wait_skip), off.m_syscalltick) + 8 - off.m_curg;
-
-	if (n > M_BLOCK) /* impossible; the verifier wants to see it */
-		return false;
-	return m && !read_user(s->m_block, n, m + off.m_curg, true);
-}
-
-/* m.curg and m.p, which lie close together in all versions. */
-static __always_inline bool read_m_head(struct scratch *s, __u64 m)
-{
-	__u32 n = off.m_p + 8 - off.m_curg;
-
-	if (n > 64) /* impossible; the verifier wants to see it */
-		return false;
-	return m && !read_user(s->m_block, n, m + off.m_curg, true);
-}
-
-/* ------------------------------------------------------------------------------- emitting */
-
-static __always_inline void count_loss(__u64 ts_ns)
-{
-	if (!__sync_fetch_and_add(&stats.lost_unreported, 1))
-		stats.lost_since_ns = ts_ns;
-	__sync_fetch_and_add(&stats.lost, 1);
-	read_goid = true;
-}
-
-/* The loss stands in the stream where the ring had room again. */
-static __noinline int report_loss(__u64 ts_ns)
-{
-	struct gt_full r = {};
-
-	r.head.ts_ns = ts_ns;
-	r.head.kind = GT_K_LOSS;
-	r.object = stats.lost_since_ns;
-	r.arg = __sync_lock_test_and_set(&stats.lost_unreported, 0);
-	if (r.arg && bpf_ringbuf_output(&ring, &r, sizeof(r), BPF_RB_NO_WAKEUP)) {
-		__sync_fetch_and_add(&stats.lost_unreported, r.arg);
-		return -1;
-	}
-	return 0;
-}
-
-static __always_inline bool emit(void *rec, __u32 size, __u64 ts_ns)
-{
-	if (stats.lost_unreported && report_loss(ts_ns)) {
-		count_loss(ts_ns);
-		return false;
-	}
-	if (bpf_ringbuf_output(&ring, rec, size, BPF_RB_NO_WAKEUP)) {
-		count_loss(ts_ns);
-		return false;
-	}
-	return true;
-}
-
-static __always_inline void fill_head(struct gt_short *h, __u8 kind, __u64 gp, __u32 tid)
-{
-	h->gp = gp;
-	h->tid = tid;
-	h->kind = kind;
-}
-
-/*
- * Room for a hot record, filled in place (10 ns cheaper than bpf_ringbuf_output). The stamp is taken last, so that no
- * record is younger than its place in the ring (record.h).
- */
-static __always_inline void *reserve(__u32 size, __u64 ts_ns)
-{
-	void *r = NULL;
-
-	if (!stats.lost_unreported || !report_loss(ts_ns))
-		r = bpf_ringbuf_reserve(&ring, size, 0);
-	if (!r)
-		count_loss(ts_ns);
-	return r;
-}
-
-static __always_inline int emit_full(struct gt_full *r)
-{
-	r->head.ts_ns = bpf_ktime_get_ns();
-	emit(r, sizeof(*r), r->head.ts_ns);
-	return 0;
-}
-
-/* ------------------------------------------------------------------------------- stacks */
-
-static __always_inline struct walk *walk_begin(struct scratch *s, __u64 fp, __u64 anchor)
-{
-	s->walk = (struct walk){
-		.fp = fp,
-		.lo = G(s, g_stack_lo, __u64),
-		.hi = G(s, g_stack_hi, __u64),
-		.anchor = anchor,
-	};
-	return &s->walk;
-}
-
-/* One multiplication a frame, none of which waits for the one before. */
-static __always_inline __u64 hash_add(__u64 hash, __u64 pc)
-{
-	return (hash << 9 | hash >> 55) ^ pc * 0x9e3779b97f4a7c15ull;
-}
-
-static __always_inline __u64 hash_end(__u64 hash)
-{
-	hash ^= hash >> 29;
-	hash *= 0xbf58476d1ce4e5b9ull;
-	return hash ^ hash >> 32;
-}
-
-static __always_inline void walk_add(struct scratch *s, __u64 pc)
-{
-	struct walk *w = &s->walk;
-	__u32 n = w->n;
-
-	if (n >= GT_MAX_FRAMES)
-		return;
-	s->pcs[n] = pc;
-	w->hash = hash_add(w->hash, pc);
-	w->n = n + 1;
-}
-
-/* One frame up. False at the end: a zero frame pointer (the goroutine's first frame), outside of the stack (a cgo
- * callback's C frames), or frames that do not ascend. */
-static __always_inline bool walk_step(struct scratch *s, bool sleepable)
-{
-	struct walk *w = &s->walk;
-	__u64 fp = w->fp, at = fp - w->base;
-
-	if (fp < w->lo || fp + 16 > w->hi || fp & 7)
-		return false;
-	/* Frames are read in blocks: most stacks need one or two reads whatever their depth. */
-	if (at + 16 > w->len) {
-		__u64 len = w->hi - fp;
-
-		if (len > STACK_BLOCK)
-			len = STACK_BLOCK;
-		/* without bounds a block may reach beyond the memory of the stack */
-		if (read_user(s->block, len, fp, sleepable) && read_user(s->block, len = 16, fp, sleepable)) {
-			w->flags |= STACK_TRUNCATED;
-			return false;
-		}
-		w->base = fp;
-		w->len = len;
-		at = 0;
-	}
-	if (at > STACK_BLOCK - 16) /* impossible; the verifier wants to see it */
-		return false;
-	__u64 next = *(__u64 *)(s->block + at);
-	__u64 ret = *(__u64 *)(s->block + at + 8);
-
-	if (!ret)
-		return false;
-	if (w->anchor && ret == w->anchor)
-		w->n = 0, w->hash = 0, w->anchor = 0;
-	walk_add(s, ret);
-	w->fp = next;
-	return next > fp;
-}
-
-/* As far as the runtime's own tracer would go: max_frames and the goexit behind them. */
-static __always_inline long walk_on(struct scratch *s, bool sleepable)
-{
-	if (s->walk.n > max_frames) {
-		s->walk.n = max_frames;
-		s->walk.flags |= STACK_TRUNCATED;
-		return 1;
-	}
-	return !walk_step(s, sleepable);
-}
-
-static long walk_one(__u64 i, struct scratch **s)
-{
-	return walk_on(*s, true);
-}
-
-static long walk_one_atomic(__u64 i, struct scratch **s)
-{
-	return walk_on(*s, false);
-}
-
-/* Global functions and bpf_loop: the verifier looks at one step once, not at each of many for every way to it. */
-__noinline int walk_up(struct scratch *s)
-{
-	if (s)
-		bpf_loop(GT_MAX_FRAMES, walk_one, &s, 0);
-	return 0;
-}
-
-__noinline int walk_up_atomic(struct scratch *s)
-{
-	if (s)
-		bpf_loop(GT_MAX_FRAMES, walk_one_atomic, &s, 0);
-	return 0;
-}
-
-/* Sends the n frames in s->pcs. A global function, as walk_up. */
-__noinline __u64 send_stack(struct scratch *s, __u32 n, __u64 hash, __u32 flags)
-{
-	if (!s)
-		return 0;
-	if (n > GT_MAX_FRAMES) /* impossible; the verifier wants to see it */
-		n = GT_MAX_FRAMES;
-	fill_head(&s->stack.head, GT_K_STACK, 0, 0);
-	s->stack.head.ts_ns = bpf_ktime_get_ns();
-	s->stack.hash = hash;
-	s->stack.n = n;
-	s->stack.flags = flags;
-	if (!emit(&s->stack, sizeof(s->stack) + n * 8, s->stack.head.ts_ns))
-		return 0;
-	sent[hash & (SENT_SLOTS - 1)] = hash;
-	return hash;
-}
-
-/* The hash that names the stack in s->pcs, which is sent unless it was before; 0: there is none. */
-static __always_inline __u64 emit_stack(struct scratch *s, __u32 n, __u64 hash, __u32 flags)
-{
-	hash = hash_end(hash) ^ (__u64)flags << 56;
-	if (!n)
-		return 0;
-	if (!hash)
-		hash = 1;
-	return sent[hash & (SENT_SLOTS - 1)] == hash ? hash : send_stack(s, n, hash, flags);
-}
-
-static __always_inline __u64 walk_emit(struct scratch *s)
-{
-	return emit_stack(s, s->walk.n, s->walk.hash, s->walk.flags);
-}
-
-/* The stack of the goroutine in s->g, which left its stack through gp.sched (mcall, systemstack). */
-static __noinline __u64 stack_of_sched(struct scratch *s, __u64 pc_offset)
-{
-	if (!s || !want_stacks)
-		return 0;
-	walk_begin(s, G(s, g_sched_bp, __u64), 0);
-	walk_add(s, G(s, g_sched_pc, __u64) + pc_offset);
-	/* runtime/tracestack.go: at a stack check the caller's return address is on top of the stack (Go 1.25+) */
-	if (off.g_sync_safe_point && G(s, g_sync_safe_point, __u8))
-		walk_add(s, read_u64(G(s, g_sched_sp, __u64)));
-	walk_up(s);
-	return walk_emit(s);
-}
-
-/* The stack of the goroutine in s->g from a known pc and frame pointer. */
-static __noinline __u64 stack_from(struct scratch *s, __u64 pc, __u64 fp, __u64 anchor)
-{
-	if (!s || !want_stacks)
-		return 0;
-	walk_begin(s, fp, anchor);
-	if (pc)
-		walk_add(s, pc);
-	walk_up(s);
-	return walk_emit(s);
-}
-
-/*
- * The hot walk: what most stacks need and nothing else. n frames are in s->pcs already, the block holds the stack from
- * base on; up to HOT_FRAMES more are taken from it without touching s->walk. A stack that goes on is left to walk_up.
- * Without g there are no bounds; a Go stack ends by itself (walk_step).
- */
-static __always_inline __u64 walk_hot(struct scratch *s, __u64 base, __u64 fp, const __u32 n, __u64 hash)
-{
-	bool is_whole = false;
-	int i;
-
-	for (i = 0; i < HOT_FRAMES && !is_whole; i++) {
-		__u64 at = fp - base;
-
-		if (at > HOT_BLOCK - 16)
-			break;
-		__u64 next = *(__u64 *)(s->block + at);
-		__u64 ret = *(__u64 *)(s->block + at + 8);
-
-		s->pcs[n + i] = ret;
-		hash = hash_add(hash, ret);
-		is_whole = next <= fp;
-		fp = next;
-	}
-	if (is_whole)
-		return emit_stack(s, n + i, hash, 0);
-	s->walk = (struct walk){.fp = fp, .lo = base, .hi = base + FAR, .base = base, .len = HOT_BLOCK, .hash = hash, .n = n + i};
-	walk_up(s);
-	return walk_emit(s);
-}
-
-/* When the block reaches beyond the memory of the stack, or its page is not there. */
-static __noinline __u64 walk_cold(struct scratch *s, __u64 leaf, __u64 sp, __u64 fp)
-{
-	s->walk = (struct walk){.fp = fp, .lo = sp, .hi = sp + FAR};
-	walk_add(s, leaf);
-	if (sp != fp)
-		walk_add(s, read_u64(sp));
-	walk_up(s);
-	return walk_emit(s);
-}
-
-/*
- * The stack of the goroutine whose own stack the probe is on, at the entry of a function: its return address, then
- * the frames of the caller.
- */
-static __always_inline __u64 stack_of_caller(struct scratch *s, __u64 leaf, __u64 sp, __u64 fp)
-{
-	if (bpf_probe_read_user(s->block, HOT_BLOCK, (void *)sp))
-		return walk_cold(s, leaf, sp, fp);
-	__u64 ret = *(__u64 *)s->block;
-
-	s->pcs[0] = leaf;
-	s->pcs[1] = ret;
-	return walk_hot(s, sp, fp, 2, hash_add(hash_add(0, leaf), ret));
-}
-
-/* The stack whose leaf is known and whose next frame is at fp. */
-static __always_inline __u64 stack_above(struct scratch *s, __u64 leaf, __u64 fp)
-{
-	if (bpf_probe_read_user(s->block, HOT_BLOCK, (void *)fp))
-		return walk_cold(s, leaf, fp, fp);
-	s->pcs[0] = leaf;
-	return walk_hot(s, fp, fp, 1, hash_add(0, leaf));
-}
-
-/* ------------------------------------------------------------------------------- what a thread does */
-
-/*
- * The goroutine on whose behalf the thread acts at a site on the system stack: m.curg, its stack and P. Used for
- * events that the current goroutine causes (it unblocks, creates, stops the world). leaf: where the site is, for the
- * case that it runs on the goroutine's own stack; 0: at the entry of a function, whose caller is the leaf.
- */
-static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struct regs *regs, __u64 leaf)
+static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struct regs *regs,
+			       __u64 leaf)
 {
 	if (!s || !r || !read_m_head(s, m_of(s, regs->r14)))
 		return -1;
@@ -573,7 +47,8 @@ static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struc
 	}
 	if (r->head.skip >= hidden_frames)
 		r->head.skip -= hidden_frames;
-	/* Go <= 1.20 notes the first instruction of systemstack_switch, not a return address into it */
+	/* Go <= 1.20 notes the first instruction of systemstack_switch, not a return address into
+	 * it */
 	r->stack = stack_of_sched(s, hidden_frames);
 	return 0;
 }
@@ -590,8 +65,8 @@ static __always_inline int emit_g(__u8 kind, __u64 gp, __u32 tid, __u8 flags)
 	return 0;
 }
 
-static __always_inline int emit_stacked(__u8 kind, __u64 gp, __u32 tid, __u8 reason, __u8 skip, __u8 flags,
-					__u64 stack, __u64 object)
+static __always_inline int emit_stacked(__u8 kind, __u64 gp, __u32 tid, __u8 reason, __u8 skip,
+					__u8 flags, __u64 stack, __u64 object)
 {
 	__u64 ts_ns = bpf_ktime_get_ns();
 	struct gt_stacked *r = reserve(sizeof(*r), ts_ns);
@@ -621,7 +96,8 @@ static __always_inline int emit_g_and_goid(__u8 kind, __u64 gp, __u32 tid)
 	return emit_full(&r);
 }
 
-/* With more about it while the goids of all gs are not known to user space (see the head of the file). */
+/* With more about it while the goids of all gs are not known to user space (see the head of the
+ * file). */
 static __always_inline int emit_hot(struct scratch *s, const struct regs *regs, __u8 kind, __u64 gp,
 				    __u32 tid, __u8 flags)
 {
@@ -667,10 +143,17 @@ static __always_inline bool fd_of(struct scratch *s, __u64 lock, __u64 *fd)
 	return false;
 }
 
-enum { REASON_NET = 2, REASON_COND = 4, REASON_SYNC = 5, REASON_SEND = 6, REASON_RECV = 7 }; /* enum block_reason */
+enum {
+	REASON_NET = 2,
+	REASON_COND = 4,
+	REASON_SYNC = 5,
+	REASON_SEND = 6,
+	REASON_RECV = 7
+}; /* enum block_reason */
 
 /* What a goroutine that blocks for this reason waits for, from the lock it gave to gopark. */
-static __always_inline bool object_of(struct scratch *s, __u8 reason, __u64 lock, __u64 gp, __u64 *object)
+static __always_inline bool object_of(struct scratch *s, __u8 reason, __u64 lock, __u64 gp,
+				      __u64 *object)
 {
 	if (!want_objects || !lock)
 		return false;
@@ -693,7 +176,8 @@ static __always_inline bool object_of(struct scratch *s, __u8 reason, __u64 lock
 
 /* ------------------------------------------------------------------------------- handlers */
 
-/* runtime/traceruntime.go numbers since 1.21; before, the v1 event number is put through by user space */
+/* runtime/traceruntime.go numbers since 1.21; before, the v1 event number is put through by user
+ * space */
 static __always_inline int on_park(struct scratch *s, struct gt_full *r)
 {
 	if (!read_g(s, r->head.gp, true)) {
@@ -707,7 +191,8 @@ static __always_inline int on_park(struct scratch *s, struct gt_full *r)
 		r->pp = M(s, m_p, __u64);
 		r->head.reason = M(s, m_block_reason, __u8);
 		r->head.skip = M(s, m_wait_skip, __u8);
-		if (object_of(s, block_reasons[r->head.reason & 63], M(s, m_waitlock, __u64), r->head.gp, &r->object))
+		if (object_of(s, block_reasons[r->head.reason & 63], M(s, m_waitlock, __u64),
+			      r->head.gp, &r->object))
 			r->head.flags |= GT_F_OBJECT;
 	} else {
 		r->head.flags |= GT_F_BAD_READ;
@@ -740,10 +225,13 @@ static __always_inline int on_unblock(struct scratch *s, struct gt_full *r, cons
 	return emit_full(r);
 }
 
-/* A GC worker: the P says in which mode it is about to run (runtime/mgcpacer.go findRunnableGCWorker, proc.go). */
-static __always_inline int on_unblock_worker(struct scratch *s, struct gt_full *r, const struct regs *regs)
+/* A GC worker: the P says in which mode it is about to run (runtime/mgcpacer.go
+ * findRunnableGCWorker, proc.go). */
+static __always_inline int on_unblock_worker(struct scratch *s, struct gt_full *r,
+					     const struct regs *regs)
 {
-	if (read_u64(r->head.gp + off.g_startpc) == gc_worker_pc && read_m_head(s, m_of(s, regs->r14))) {
+	if (read_u64(r->head.gp + off.g_startpc) == gc_worker_pc &&
+	    read_m_head(s, m_of(s, regs->r14))) {
 		r->pp = M(s, m_p, __u64);
 		r->arg = r->pp ? read_u64(r->pp + off.p_gc_worker_mode) : 0;
 		r->head.reason = (__u8)r->arg;
@@ -773,9 +261,10 @@ static __always_inline int on_coro_switch(struct scratch *s, struct gt_full *r)
 	return emit_full(r);
 }
 
-/* pc and fp of the function that called into the syscall; anchor: walk from an inner frame up to it */
-static __always_inline int on_syscall_begin(struct scratch *s, struct gt_full *r, __u64 pc, __u64 fp,
-					    __u64 anchor)
+/* pc and fp of the function that called into the syscall; anchor: walk from an inner frame up to it
+ */
+static __always_inline int on_syscall_begin(struct scratch *s, struct gt_full *r, __u64 pc,
+					    __u64 fp, __u64 anchor)
 {
 	r->goid = G(s, g_goid, __u64);
 	r->head.flags |= GT_F_GOID;
@@ -790,11 +279,13 @@ static __always_inline int on_syscall_begin_cas(struct scratch *s, struct gt_ful
 
 	if (off.g_syscallbp)
 		return on_syscall_begin(s, r, pc, G(s, g_syscallbp, __u64), 0);
-	/* before 1.23 nobody noted the frame: it is some frames up from here, after the return address syscallpc */
+	/* before 1.23 nobody noted the frame: it is some frames up from here, after the return
+	 * address syscallpc */
 	return on_syscall_begin(s, r, 0, regs->bp, pc);
 }
 
-/* aux = how far p.syscalltick moved since m noted it at the begin: 0 says that the P was never lost */
+/* aux = how far p.syscalltick moved since m noted it at the begin: 0 says that the P was never lost
+ */
 static __always_inline int on_syscall_end(struct scratch *s, struct gt_full *r, __u32 own_ticks)
 {
 	if (!read_m(s, G(s, g_m, __u64))) {
@@ -803,7 +294,8 @@ static __always_inline int on_syscall_end(struct scratch *s, struct gt_full *r, 
 	}
 	r->pp = M(s, m_p, __u64);
 	if (r->pp)
-		r->aux = read_u32(r->pp + off.p_syscalltick) - own_ticks - M(s, m_syscalltick, __u32);
+		r->aux =
+		    read_u32(r->pp + off.p_syscalltick) - own_ticks - M(s, m_syscalltick, __u32);
 	return emit_full(r);
 }
 
@@ -828,7 +320,8 @@ static __always_inline int on_current(struct scratch *s, struct gt_full *r, cons
 }
 
 /* gcStart runs on the goroutine's own stack: the site is inside its frame. */
-static __always_inline int on_gc_begin(struct scratch *s, struct gt_full *r, const struct regs *regs)
+static __always_inline int on_gc_begin(struct scratch *s, struct gt_full *r,
+				       const struct regs *regs)
 {
 	r->head.gp = regs->r14;
 	if (!read_g(s, r->head.gp, true))
@@ -838,8 +331,10 @@ static __always_inline int on_gc_begin(struct scratch *s, struct gt_full *r, con
 	return emit_full(r);
 }
 
-/* (*sweepLocked).sweep: ax -> sweepLocked -> mspan; npages at 32 in all versions (runtime/mheap.go) */
-static __always_inline int on_sweep_span(struct scratch *s, struct gt_full *r, const struct regs *regs)
+/* (*sweepLocked).sweep: ax -> sweepLocked -> mspan; npages at 32 in all versions (runtime/mheap.go)
+ */
+static __always_inline int on_sweep_span(struct scratch *s, struct gt_full *r,
+					 const struct regs *regs)
 {
 	r->arg = read_u64(read_u64(regs->ax) + 32) << 13; /* runtime.pageSize */
 	add_curg(s, r, regs, 0);
@@ -858,8 +353,8 @@ static __always_inline void read_text(struct gt_text *t, __u32 at, __u64 addr, _
 }
 
 /*
- * runtime/trace.user*(id, ..., string[, string]) in registers: task(id, parent, name), region(id, mode, name),
- * log(id, category, message). A text of a log is at text + 512.
+ * runtime/trace.user*(id, ..., string[, string]) in registers: task(id, parent, name), region(id,
+ * mode, name), log(id, category, message). A text of a log is at text + 512.
  */
 static __noinline int on_user(struct scratch *s, const struct regs *regs, __u8 kind, __u32 tid)
 {
@@ -897,8 +392,9 @@ static __noinline int on_user(struct scratch *s, const struct regs *regs, __u8 k
 }
 
 /*
- * gopark's entry, on the goroutine's own stack: what park_m would find in g and m is in registers here. Nothing comes
- * between the two: runtime code is not preempted asynchronously, and the stack check is behind us.
+ * gopark's entry, on the goroutine's own stack: what park_m would find in g and m is in registers
+ * here. Nothing comes between the two: runtime code is not preempted asynchronously, and the stack
+ * check is behind us.
  */
 static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ctx, __u32 tid)
 {
@@ -923,15 +419,17 @@ static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ct
 }
 
 /*
- * ready() on the system stack: the frame of its caller there lies on the frame that systemstack left on the
- * goroutine's stack. One read instead of three (g0, m, curg). False: ready() was reached in another way.
+ * ready() on the system stack: the frame of its caller there lies on the frame that systemstack
+ * left on the goroutine's stack. One read instead of three (g0, m, curg). False: ready() was
+ * reached in another way.
  */
 static __always_inline bool on_ready(struct scratch *s, const struct gt_regs *ctx, __u32 tid)
 {
-	__u64 frame[2], stack = 0, skip = REG(ctx, bx); /* frame: saved frame pointer, return address */
+	__u64 frame[2], stack = 0,
+			skip = REG(ctx, bx); /* frame: saved frame pointer, return address */
 
-	if (read_goid || read_user(frame, sizeof(frame), REG(ctx, bp), true) || frame[1] < systemstack_lo ||
-	    frame[1] >= systemstack_hi)
+	if (read_goid || read_user(frame, sizeof(frame), REG(ctx, bp), true) ||
+	    frame[1] < systemstack_lo || frame[1] >= systemstack_hi)
 		return false;
 	if (want_stacks)
 		stack = stack_above(s, systemstack_pc, frame[0]);
@@ -954,7 +452,8 @@ static __always_inline __u64 goroutine_of(struct scratch *s, const struct regs *
 	return 0;
 }
 
-/* reentersyscall's entry: pc and frame of the caller are in registers. False: no scratch space here and now. */
+/* reentersyscall's entry: pc and frame of the caller are in registers. False: no scratch space here
+ * and now. */
 static __always_inline bool on_syscall_entry(const struct gt_regs *ctx, __u32 tid)
 {
 	struct cpu_scratch *c = cpu_scratch_take();
@@ -974,12 +473,14 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	__u8 kind = GT_COOKIE_PROBE(cookie), arg = GT_COOKIE_ARG(cookie);
 	__u8 source = GT_COOKIE_GSRC(cookie);
 
-	/* Who knows all gs needs no more of an end: the P that a thread lost or took speaks for itself (a probe at wirep). */
+	/* Who knows all gs needs no more of an end: the P that a thread lost or took speaks for
+	 * itself (a probe at wirep). */
 	const __u64 ax = REG(ctx, ax), r14 = REG(ctx, r14);
 
 	if ((kind == GT_P_SYSCALL_END || kind == GT_P_SYSCALL_END_CAS) && !read_goid)
 		return emit_g(kind, source == GT_G_R14 ? r14 : ax, tid, 0);
-	if (kind == GT_P_SYSCALL_BEGIN && off.g_syscallbp && !read_goid && on_syscall_entry(ctx, tid))
+	if (kind == GT_P_SYSCALL_BEGIN && off.g_syscallbp && !read_goid &&
+	    on_syscall_entry(ctx, tid))
 		return 0;
 
 	const struct regs copy = regs_of(ctx), *regs = &copy;
@@ -1114,8 +615,8 @@ int on_probe(struct gt_regs *ctx)
 }
 
 /*
- * The hottest kinds have programs of their own, which need no cookie (18 ns): a start whose g is in ax, gopark, ready.
- * What they cannot do is done as at any other site.
+ * The hottest kinds have programs of their own, which need no cookie (18 ns): a start whose g is in
+ * ax, gopark, ready. What they cannot do is done as at any other site.
  */
 SEC("uprobe.s")
 int on_hot_start(struct gt_regs *ctx)
@@ -1124,7 +625,8 @@ int on_hot_start(struct gt_regs *ctx)
 
 	if (!tid)
 		return 0;
-	return read_goid ? emit_g_and_goid(GT_P_START, REG(ctx, ax), tid) : emit_g(GT_P_START, REG(ctx, ax), tid, 0);
+	return read_goid ? emit_g_and_goid(GT_P_START, REG(ctx, ax), tid)
+			 : emit_g(GT_P_START, REG(ctx, ax), tid, 0);
 }
 
 SEC("uprobe.s")
@@ -1177,7 +679,8 @@ int on_probe_empty(struct gt_regs *ctx)
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------- the kernel's own events */
+/* ------------------------------------------------------------------------------- the kernel's own
+ * events */
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
@@ -1191,8 +694,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 }
 
 /*
- * CPU samples. On the goroutine's stack: from the interrupted registers. On the system stack (scheduler, GC, C): the
- * frames there, then the goroutine's from where it left its own stack.
+ * CPU samples. On the goroutine's stack: from the interrupted registers. On the system stack
+ * (scheduler, GC, C): the frames there, then the goroutine's from where it left its own stack.
  */
 SEC("perf_event")
 int on_sample(struct gt_perf_context *ctx)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * kernel.h - the few kernel structures the programs look into. CO-RE relocates the fields, so only names matter;
- * a full vmlinux.h would tie the build to the kernel of the machine that builds.
+ * kernel.h - the few kernel structures the programs look into. CO-RE relocates the fields, so only
+ * names matter; a full vmlinux.h would tie the build to the kernel of the machine that builds.
  */
 #ifndef GOTRACE_KERNEL_H
 #define GOTRACE_KERNEL_H
@@ -24,13 +24,15 @@ struct task_struct {
 
 #pragma clang attribute pop
 
-/* The context of a uprobe program: the user registers. This layout is the x86-64 ABI of ptrace and cannot change. */
+/* The context of a uprobe program: the user registers. This layout is the x86-64 ABI of ptrace and
+ * cannot change. */
 struct gt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs,
-		flags, sp, ss;
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip,
+	    cs, flags, sp, ss;
 };
 
-/* The context of a perf_event program begins with the registers too (struct bpf_perf_event_data). */
+/* The context of a perf_event program begins with the registers too (struct bpf_perf_event_data).
+ */
 struct gt_perf_context {
 	struct gt_regs regs;
 	__u64 sample_period;

@@ -52,7 +52,8 @@ static uint32_t group_named(struct summary *s, const char *name)
 	return (uint32_t)*i - 1;
 }
 
-/* A goroutine is named by the outermost function of the first stack it has (trace-format.md §14). */
+/* A goroutine is named by the outermost function of the first stack it has (trace-format.md §14).
+ */
 static uint32_t group_of_stack(struct summary *s, uint32_t stack)
 {
 	unsigned n = 0;
@@ -64,7 +65,8 @@ static uint32_t group_of_stack(struct summary *s, uint32_t stack)
 static uint8_t reason_at(struct summary *s, struct str name)
 {
 	for (unsigned i = 0; i < s->n_reasons; i++)
-		if (strlen(s->reasons[i]) == name.n && (!name.n || !memcmp(s->reasons[i], name.s, name.n)))
+		if (strlen(s->reasons[i]) == name.n &&
+		    (!name.n || !memcmp(s->reasons[i], name.s, name.n)))
 			return (uint8_t)i;
 	if (s->n_reasons == SUMMARY_REASONS)
 		return SUMMARY_REASONS - 1;
@@ -177,7 +179,8 @@ static void name_late(struct summary *s, struct summary_g *g, uint32_t stack)
 	}
 }
 
-static void move(struct summary *s, uint64_t goid, enum go_state to, const struct event *ev, uint32_t stack)
+static void move(struct summary *s, uint64_t goid, enum go_state to, const struct event *ev,
+		 uint32_t stack)
 {
 	struct summary_g *g = slot_of(s, goid);
 
@@ -185,14 +188,16 @@ static void move(struct summary *s, uint64_t goid, enum go_state to, const struc
 		return;
 	name_late(s, g, stack);
 	if (g->state == GO_RUNNABLE && to == GO_RUNNING)
-		add_wait(s, (struct summary_wait){g->since_ns, ev->ts_ns - g->since_ns, goid, g->group});
+		add_wait(
+		    s, (struct summary_wait){g->since_ns, ev->ts_ns - g->since_ns, goid, g->group});
 	close_period(s, g, ev->ts_ns);
 	g->state = (uint8_t)to;
 	if (to == GO_WAITING)
 		g->reason = reason_at(s, ev->type == EV_GO_BLOCK ? ev->name : (struct str){0});
 }
 
-static void appear(struct summary *s, uint64_t goid, enum go_state state, uint64_t since_ns, uint32_t stack)
+static void appear(struct summary *s, uint64_t goid, enum go_state state, uint64_t since_ns,
+		   uint32_t stack)
 {
 	if (slot_of(s, goid))
 		return;
@@ -270,7 +275,8 @@ static void note(struct summary *s, const struct event *ev)
 	s->last_ns = max_u64(s->last_ns, ev->ts_ns);
 	s->events += !is_status && !ev->is_repair;
 	s->repairs += ev->is_repair && !is_status;
-	if (ev->m == EVENT_NO_M || s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] == ev->m)
+	if (ev->m == EVENT_NO_M ||
+	    s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] == ev->m)
 		return;
 	s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] = ev->m;
 	*map64_at(&s->seen_threads, ev->m) = 1;
@@ -278,7 +284,8 @@ static void note(struct summary *s, const struct event *ev)
 
 void summary_event(void *summary, const struct event *ev)
 {
-	static const uint8_t states[] = {GO_NOT_EXIST, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL, GO_WAITING};
+	static const uint8_t states[] = {GO_NOT_EXIST, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL,
+					 GO_WAITING};
 	struct summary *s = summary;
 
 	note(s, ev);
@@ -290,7 +297,8 @@ void summary_event(void *summary, const struct event *ev)
 	case EV_GO_CREATE:
 	case EV_GO_CREATE_BLOCKED:
 		s->created++;
-		appear(s, ev->id, ev->type == EV_GO_CREATE ? GO_RUNNABLE : GO_WAITING, ev->ts_ns, ev->start_stack);
+		appear(s, ev->id, ev->type == EV_GO_CREATE ? GO_RUNNABLE : GO_WAITING, ev->ts_ns,
+		       ev->start_stack);
 		break;
 	case EV_GO_CREATE_SYSCALL:
 		s->created++;
@@ -385,7 +393,8 @@ void summary_event(void *summary, const struct event *ev)
 	}
 }
 
-/* What hurts: waiting for a P counts most, then time on a P, then system calls; blocking is often just idling. */
+/* What hurts: waiting for a P counts most, then time on a P, then system calls; blocking is often
+ * just idling. */
 static uint64_t pain(const struct summary_group *g)
 {
 	return 2 * g->runnable_ns + g->running_ns + g->syscall_ns + g->blocked_ns / 1000;

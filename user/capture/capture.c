@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* capture.c - the uprobe engine: see capture.h for its life, bpf/gotrace.bpf.c for what runs at a hit. */
+/* capture.c - the uprobe engine: see capture.h for its life, bpf/gotrace.bpf.c for what runs at a
+ * hit. */
 #include "capture/capture.h"
 #include "capture/resolve.h"
 #include "target/wait_reasons.h"
@@ -19,7 +20,7 @@
 struct capture {
 	struct gotrace_bpf *skel;
 	struct ring_buffer *ring;
-	VEC(int) links;              /* of the sites */
+	VEC(int) links; /* of the sites */
 	VEC(struct bpf_link *) kernel_links;
 	struct resolve resolve;
 	uint8_t wait_blocks[256];
@@ -48,7 +49,8 @@ static size_t round_ring(size_t bytes)
 	return n;
 }
 
-/* bpf_get_current_pid_tgid speaks of the first pid namespace; from inside another the pids differ. */
+/* bpf_get_current_pid_tgid speaks of the first pid namespace; from inside another the pids differ.
+ */
 static bool in_first_pid_namespace(void)
 {
 	char link[64] = "";
@@ -64,7 +66,10 @@ static bool in_first_pid_namespace(void)
 static void capture_programs(struct gotrace_bpf *skel, bool multi, bool empty_program)
 {
 	struct bpf_program *real[] = {
-		skel->progs.on_probe, skel->progs.on_hot_start, skel->progs.on_hot_gopark, skel->progs.on_hot_ready,
+	    skel->progs.on_probe,
+	    skel->progs.on_hot_start,
+	    skel->progs.on_hot_gopark,
+	    skel->progs.on_hot_ready,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
@@ -90,7 +95,8 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->tls_g = (int32_t)plan->globals.tls_g;
 	c->skel->rodata->hidden_frames = go_version_cmp(cfg->version, 1, 21, 0) < 0;
 	c->skel->rodata->stop_skip = go_version_cmp(cfg->version, 1, 25, 0) < 0;
-	/* runtime/tracestack.go traceStack: a buffer of 128 with the skip in front; since 1.26 one of 135 */
+	/* runtime/tracestack.go traceStack: a buffer of 128 with the skip in front; since 1.26 one
+	 * of 135 */
 	c->skel->rodata->max_frames = go_version_cmp(cfg->version, 1, 26, 0) < 0 ? 126 : 133;
 	c->skel->rodata->want_stacks = !cfg->without_stacks;
 	c->skel->rodata->want_objects = !cfg->without_objects;
@@ -99,7 +105,8 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->gopark_pc = plan->globals.gopark_return + cfg->process->bias;
 	if (go_version_cmp(cfg->version, 1, 21, 0) >= 0 && plan->globals.systemstack) {
 		c->skel->rodata->systemstack_lo = plan->globals.systemstack + cfg->process->bias;
-		c->skel->rodata->systemstack_hi = plan->globals.systemstack_end + cfg->process->bias;
+		c->skel->rodata->systemstack_hi =
+		    plan->globals.systemstack_end + cfg->process->bias;
 		c->skel->rodata->systemstack_pc = plan->globals.systemstack_pc + cfg->process->bias;
 	}
 	c->skel->data_armed->read_goid = true;
@@ -109,11 +116,14 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	int err = gotrace_bpf__load(c->skel);
 
 	if (err == -EPERM)
-		return why_set(why, err, "not allowed to load BPF programs: run as root, or with "
+		return why_set(why, err,
+			       "not allowed to load BPF programs: run as root, or with "
 			       "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 	if (err)
-		return why_set(why, err, "the kernel refused the BPF programs (%s); `gotrace check` "
-			       "tells what it supports", strerror(-err));
+		return why_set(why, err,
+			       "the kernel refused the BPF programs (%s); `gotrace check` "
+			       "tells what it supports",
+			       strerror(-err));
 	return 0;
 }
 
@@ -138,10 +148,10 @@ static size_t site_programs(const struct capture *c, const struct capture_config
 			    struct site_program out[MAX_SITE_PROGRAMS])
 {
 	const struct site_program all[] = {
-		{c->skel->progs.on_hot_start, GT_P_START, GT_G_RAX},
-		{c->skel->progs.on_hot_gopark, GT_P_GOPARK, GT_G_R14},
-		{c->skel->progs.on_hot_ready, GT_P_READY, GT_G_RAX},
-		{c->skel->progs.on_probe, GT_P_NONE, 0},
+	    {c->skel->progs.on_hot_start, GT_P_START, GT_G_RAX},
+	    {c->skel->progs.on_hot_gopark, GT_P_GOPARK, GT_G_R14},
+	    {c->skel->progs.on_hot_ready, GT_P_READY, GT_G_RAX},
+	    {c->skel->progs.on_probe, GT_P_NONE, 0},
 	};
 
 	memcpy(out, all, sizeof(all));
@@ -176,13 +186,13 @@ static int attach_multi(struct capture *c, const struct site_program *programs,
 		cookies[n++] = GT_COOKIE(s->probe, s->gsrc, s->arg);
 	}
 	struct uprobe_multi_attr attr = {
-		.prog_fd = (uint32_t)bpf_program__fd(which->program),
-		.attach_type = UPROBE_MULTI,
-		.path = (uint64_t)(uintptr_t)cfg->process->exe_path,
-		.offsets = (uint64_t)(uintptr_t)offsets,
-		.cookies = (uint64_t)(uintptr_t)cookies,
-		.cnt = n,
-		.pid = (uint32_t)cfg->process->pid,
+	    .prog_fd = (uint32_t)bpf_program__fd(which->program),
+	    .attach_type = UPROBE_MULTI,
+	    .path = (uint64_t)(uintptr_t)cfg->process->exe_path,
+	    .offsets = (uint64_t)(uintptr_t)offsets,
+	    .cookies = (uint64_t)(uintptr_t)cookies,
+	    .cnt = n,
+	    .pid = (uint32_t)cfg->process->pid,
 	};
 
 	if (!n)
@@ -203,7 +213,8 @@ static int attach_single(struct capture *c, const struct site_program *programs,
 		LIBBPF_OPTS(bpf_uprobe_opts, opts,
 			    .bpf_cookie = GT_COOKIE(s->probe, s->gsrc, s->arg));
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-			program_of(programs, s)->program, cfg->process->pid, cfg->process->exe_path, (size_t)s->file_offset, &opts);
+		    program_of(programs, s)->program, cfg->process->pid, cfg->process->exe_path,
+		    (size_t)s->file_offset, &opts);
 
 		if (!link)
 			return why_set(why, -errno, "cannot probe %s+0x%x: %s", s->func,
@@ -225,35 +236,39 @@ static int attach_sites(struct capture *c, const struct capture_config *cfg, boo
 	for (size_t i = 0; i < n && !err; i++)
 		err = attach_multi(c, programs, &programs[i], cfg);
 	if (err && !process_alive(cfg->process))
-		return why_set(why, -ESRCH, "process %d ended while it was attached to", cfg->process->pid);
+		return why_set(why, -ESRCH, "process %d ended while it was attached to",
+			       cfg->process->pid);
 	if (err)
 		why_set(why, err, "cannot attach %zu probes to %s: %s", cfg->plan->n_sites,
 			cfg->process->exe_name, strerror(-err));
 	return err;
 }
 
-/* One sampling event a CPU, filtered by process in the program: threads come and go without our notice. */
+/* One sampling event a CPU, filtered by process in the program: threads come and go without our
+ * notice. */
 static int attach_samples(struct capture *c, unsigned hz)
 {
 	struct perf_event_attr attr = {
-		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attr),
-		.config = PERF_COUNT_SW_CPU_CLOCK,
-		.sample_freq = hz,
-		.freq = 1,
-		.exclude_idle = 1,
-		.exclude_kernel = 0,
+	    .type = PERF_TYPE_SOFTWARE,
+	    .size = sizeof(attr),
+	    .config = PERF_COUNT_SW_CPU_CLOCK,
+	    .sample_freq = hz,
+	    .freq = 1,
+	    .exclude_idle = 1,
+	    .exclude_kernel = 0,
 	};
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	for (int cpu = 0; cpu < cpus; cpu++) {
-		int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+		int fd =
+		    (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 		if (fd < 0 && (errno == ENODEV || errno == ENXIO))
 			continue; /* an offline CPU */
 		if (fd < 0)
 			return -errno;
-		struct bpf_link *link = bpf_program__attach_perf_event(c->skel->progs.on_sample, fd);
+		struct bpf_link *link =
+		    bpf_program__attach_perf_event(c->skel->progs.on_sample, fd);
 
 		if (!link) {
 			close(fd);
@@ -269,7 +284,8 @@ static int attach(struct capture *c, const struct capture_config *cfg, bool mult
 	struct bpf_link *exec = bpf_program__attach(c->skel->progs.on_exec);
 
 	if (!exec)
-		return why_set(why, -errno, "cannot attach to sched_process_exec: %s", strerror(errno));
+		return why_set(why, -errno, "cannot attach to sched_process_exec: %s",
+			       strerror(errno));
 	*vec_push(&c->kernel_links) = exec;
 	if (cfg->sample_hz) {
 		int err = attach_samples(c, cfg->sample_hz);
@@ -338,7 +354,8 @@ int capture_open(const struct capture_config *cfg, struct capture **ret, struct 
 		c = NULL;
 		if (err == -EPERM || err == -ESRCH || cfg->link == CAPTURE_LINK_MULTI)
 			break;
-		log_info("uprobe_multi is not to be had here (%s): single perf uprobes", strerror(-err));
+		log_info("uprobe_multi is not to be had here (%s): single perf uprobes",
+			 strerror(-err));
 	}
 	if (err)
 		return err;
@@ -373,7 +390,11 @@ static void report_last_loss(struct capture *c)
 	struct gt_stats *s = (void *)&c->skel->data_stats->stats;
 	uint64_t n = __atomic_exchange_n(&s->lost_unreported, 0, __ATOMIC_SEQ_CST);
 	struct record rec = {
-		.type = REC_LOSS, .ts_ns = now_ns(), .p = RECORD_NO_P, .arg = n, .object = s->lost_since_ns,
+	    .type = REC_LOSS,
+	    .ts_ns = now_ns(),
+	    .p = RECORD_NO_P,
+	    .arg = n,
+	    .object = s->lost_since_ns,
 	};
 
 	if (!n)
@@ -405,7 +426,8 @@ void capture_counts(struct capture *c, struct capture_counts *ret)
 	ret->link = c->link_name;
 }
 
-uint32_t capture_stack(struct capture *c, const uint64_t *pcs, unsigned n, const struct capture_sink *sink)
+uint32_t capture_stack(struct capture *c, const uint64_t *pcs, unsigned n,
+		       const struct capture_sink *sink)
 {
 	return n ? resolve_stack(&c->resolve, pcs, n, sink) : 0;
 }
@@ -428,13 +450,15 @@ static void *destroy_link(void *link)
 void capture_detach(struct capture *c)
 {
 	uint64_t begin = now_ns();
-	CLEANUP(freep) pthread_t *threads = xcalloc(c->links.n + c->kernel_links.n + 1, sizeof(*threads));
+	CLEANUP(freep)
+	pthread_t *threads = xcalloc(c->links.n + c->kernel_links.n + 1, sizeof(*threads));
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->links.n + c->kernel_links.n; i++) {
 		bool is_fd = i < c->links.n;
 		void *(*end)(void *) = is_fd ? close_fd : destroy_link;
-		void *link = is_fd ? (void *)(intptr_t)c->links.v[i] : (void *)c->kernel_links.v[i - c->links.n];
+		void *link = is_fd ? (void *)(intptr_t)c->links.v[i]
+				   : (void *)c->kernel_links.v[i - c->links.n];
 
 		/* hundreds of single uprobes would be hundreds of threads */
 		if (n < 16 && !pthread_create(&threads[n], NULL, end, link))

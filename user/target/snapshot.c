@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* snapshot.c - see snapshot.h. Offsets come from the plan; statuses are those of runtime/runtime2.go, Go 1.18-1.27. */
+/* snapshot.c - see snapshot.h. Offsets come from the plan; statuses are those of
+ * runtime/runtime2.go, Go 1.18-1.27. */
 #include "target/snapshot.h"
 #include "target/wait_reasons.h"
 
@@ -7,17 +8,26 @@
 #include <stdlib.h>
 
 enum {
-	G_BYTES = 384,          /* all fields of gt_offsets in a g */
-	STACK_BYTES = 1024,     /* read of each parked stack at once */
-	CHUNK = 512,            /* goroutines a turn */
+	G_BYTES = 384,	    /* all fields of gt_offsets in a g */
+	STACK_BYTES = 1024, /* read of each parked stack at once */
+	CHUNK = 512,	    /* goroutines a turn */
 	MAX_GOROUTINES = 1 << 26,
 	MAX_THREADS = 1 << 20,
 	MAX_PROCS = 1 << 16,
 };
 
 enum g_status {
-	G_IDLE = 0, G_RUNNABLE = 1, G_RUNNING = 2, G_SYSCALL = 3, G_WAITING = 4, G_DEAD = 6, G_COPYSTACK = 8,
-	G_PREEMPTED = 9, G_LEAKED = 10, G_DEADEXTRA = 11, G_SCAN = 0x1000,
+	G_IDLE = 0,
+	G_RUNNABLE = 1,
+	G_RUNNING = 2,
+	G_SYSCALL = 3,
+	G_WAITING = 4,
+	G_DEAD = 6,
+	G_COPYSTACK = 8,
+	G_PREEMPTED = 9,
+	G_LEAKED = 10,
+	G_DEADEXTRA = 11,
+	G_SCAN = 0x1000,
 };
 enum { P_SYSCALL = 2 };
 
@@ -31,7 +41,7 @@ struct reader {
 	const struct gt_offsets *off;
 	uint8_t wait_blocks[256];
 	VEC(struct thread) threads;
-	struct map64 thread_of_m;   /* m -> index + 1 */
+	struct map64 thread_of_m; /* m -> index + 1 */
 	uint64_t *gs;
 	uint64_t n_gs;
 	uint64_t *ps;
@@ -90,11 +100,11 @@ static bool read_thread(struct reader *r, uint64_t m, struct thread *t, uint64_t
 	    process_read(r->src->process, m, b, o->m_alllink + 8u) != o->m_alllink + 8)
 		return false;
 	*t = (struct thread){
-		.m = m,
-		.curg = field(b, o->m_curg, 8),
-		.p = field(b, o->m_p, 8),
-		.oldp = field(b, o->m_oldp, 8),
-		.tid = (uint32_t)field(b, o->m_procid, 8),
+	    .m = m,
+	    .curg = field(b, o->m_curg, 8),
+	    .p = field(b, o->m_p, 8),
+	    .oldp = field(b, o->m_oldp, 8),
+	    .tid = (uint32_t)field(b, o->m_procid, 8),
 	};
 	*next = field(b, o->m_alllink, 8);
 	return true;
@@ -128,8 +138,8 @@ static uint32_t tid_of_m(const struct reader *r, uint64_t m)
 }
 
 /*
- * The thread that has this P. Up to Go 1.25 a thread in a syscall keeps its P in m.oldp only, and the P says so
- * (status _Psyscall); from 1.26 on m.p stays.
+ * The thread that has this P. Up to Go 1.25 a thread in a syscall keeps its P in m.oldp only, and
+ * the P says so (status _Psyscall); from 1.26 on m.p stays.
  */
 static uint32_t tid_of_p(const struct reader *r, uint64_t p, uint32_t status)
 {
@@ -152,8 +162,8 @@ static int read_procs(struct reader *r, struct snapshot *s)
 		    !process_u32(r->src->process, r->ps[i] + r->off->p_status, &status))
 			return -EFAULT;
 		s->p[s->n_p++] = (struct snapshot_p){
-			.id = (int32_t)id,
-			.tid = tid_of_p(r, r->ps[i], status),
+		    .id = (int32_t)id,
+		    .tid = tid_of_p(r, r->ps[i], status),
 		};
 	}
 	return 0;
@@ -225,14 +235,15 @@ static struct parked parked_of(const struct reader *r, const uint8_t *g, uint8_t
 {
 	const struct gt_offsets *o = r->off;
 	struct parked k = {
-		.pc = field(g, o->g_sched_pc, 8),
-		.fp = field(g, o->g_sched_bp, 8),
-		.sp = field(g, o->g_sched_sp, 8),
-		.lo = field(g, o->g_stack_lo, 8),
-		.hi = field(g, o->g_stack_hi, 8),
+	    .pc = field(g, o->g_sched_pc, 8),
+	    .fp = field(g, o->g_sched_bp, 8),
+	    .sp = field(g, o->g_sched_sp, 8),
+	    .lo = field(g, o->g_stack_lo, 8),
+	    .hi = field(g, o->g_stack_hi, 8),
 	};
 
-	/* A goroutine that has not run yet stands at its entry: no return address (runtime/proc.go: newproc1). */
+	/* A goroutine that has not run yet stands at its entry: no return address (runtime/proc.go:
+	 * newproc1). */
 	if (k.pc == field(g, o->g_startpc, 8))
 		k.pc++;
 	if (state == GO_SYSCALL) {
@@ -269,11 +280,11 @@ static struct snapshot_g describe(const struct reader *r, const uint8_t *g)
 	const struct gt_offsets *o = r->off;
 	uint8_t wait_reason = (uint8_t)field(g, o->g_waitreason, 1);
 	struct snapshot_g s = {
-		.goid = field(g, o->g_goid, 8),
-		.start_pc = field(g, o->g_startpc, 8),
-		.creator = o->g_parent_goid ? field(g, o->g_parent_goid, 8) : 0,
-		.state = state_of(r, (uint32_t)field(g, o->g_atomicstatus, 4), wait_reason),
-		.wait_reason = wait_reason,
+	    .goid = field(g, o->g_goid, 8),
+	    .start_pc = field(g, o->g_startpc, 8),
+	    .creator = o->g_parent_goid ? field(g, o->g_parent_goid, 8) : 0,
+	    .state = state_of(r, (uint32_t)field(g, o->g_atomicstatus, 4), wait_reason),
+	    .wait_reason = wait_reason,
 	};
 
 	if (s.state == GO_RUNNING || s.state == GO_SYSCALL)
@@ -283,7 +294,8 @@ static struct snapshot_g describe(const struct reader *r, const uint8_t *g)
 	return s;
 }
 
-/* One turn: the structures of n goroutines, then the top of each parked stack, in two rounds of bulk reads. */
+/* One turn: the structures of n goroutines, then the top of each parked stack, in two rounds of
+ * bulk reads. */
 static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct snapshot *out)
 {
 	static uint8_t g[CHUNK][G_BYTES];
@@ -320,7 +332,8 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 		bool fits = k->sp >= k->lo && k->sp < k->hi;
 		uint64_t len = fits ? min_u64(k->hi - k->sp, STACK_BYTES) : 0;
 
-		pieces[i] = (struct process_piece){.addr = k->sp, .buf = k->bytes, .len = (uint32_t)len};
+		pieces[i] =
+		    (struct process_piece){.addr = k->sp, .buf = k->bytes, .len = (uint32_t)len};
 	}
 	process_read_many(r->src->process, pieces, n_parked);
 	for (size_t i = 0; i < n_parked; i++) {
@@ -329,8 +342,9 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 
 		parked[i].got = pieces[i].got;
 		/* A running goroutine's stack cannot be read; what it was started with names it. */
-		s->stack = s->state == GO_RUNNING ? r->src->stack(r->src->ctx, &start, s->start_pc != 0)
-						  : walk(r, &parked[i]);
+		s->stack = s->state == GO_RUNNING
+			       ? r->src->stack(r->src->ctx, &start, s->start_pc != 0)
+			       : walk(r, &parked[i]);
 		r->counts.no_stack += !s->stack;
 	}
 }
@@ -379,11 +393,12 @@ static int prove_procs(const struct reader *r, struct why *why)
 		process_u32(r->src->process, r->ps[i] + r->off->p_id, &id);
 		process_u32(r->src->process, r->ps[i] + r->off->p_status, &status);
 		if (id != i || status > 4)
-			return why_set(why, -ENOTSUP,
-				       "the runtime's structures are not where %s says: allp[%llu] has id %d, "
-				       "status %d. Nothing was recorded",
-				       r->src->plan->offsets_from, (unsigned long long)i, (int)id,
-				       (int)status);
+			return why_set(
+			    why, -ENOTSUP,
+			    "the runtime's structures are not where %s says: allp[%llu] has id %d, "
+			    "status %d. Nothing was recorded",
+			    r->src->plan->offsets_from, (unsigned long long)i, (int)id,
+			    (int)status);
 	}
 	return 0;
 }
@@ -405,11 +420,14 @@ static int prove_threads(const struct reader *r, struct why *why)
 	}
 	/* In another pid namespace the runtime knows other thread ids than we see. */
 	if (asked && !known)
-		log_info("no thread id of the runtime is one of /proc/%d/task: another pid namespace?",
-			 r->src->process->pid);
+		log_info(
+		    "no thread id of the runtime is one of /proc/%d/task: another pid namespace?",
+		    r->src->process->pid);
 	if (!asked)
-		return why_set(why, -ENOTSUP, "the runtime's structures are not where %s says: no thread "
-			       "in allm has an id. Nothing was recorded", r->src->plan->offsets_from);
+		return why_set(why, -ENOTSUP,
+			       "the runtime's structures are not where %s says: no thread "
+			       "in allm has an id. Nothing was recorded",
+			       r->src->plan->offsets_from);
 	return 0;
 }
 
@@ -429,12 +447,14 @@ static int prove_goroutines(struct reader *r, struct why *why)
 		asked++;
 		bad += !is_plausible(r, g);
 	}
-	/* A goroutine can be caught while it changes; one in ten, or one alone, is no proof against. */
+	/* A goroutine can be caught while it changes; one in ten, or one alone, is no proof
+	 * against. */
 	if (bad > 2 && bad * 10 > asked)
-		return why_set(why, -ENOTSUP,
-			       "the runtime's structures are not where %s says: %llu of %llu goroutines make "
-			       "no sense. Nothing was recorded", r->src->plan->offsets_from,
-			       (unsigned long long)bad, (unsigned long long)asked);
+		return why_set(
+		    why, -ENOTSUP,
+		    "the runtime's structures are not where %s says: %llu of %llu goroutines make "
+		    "no sense. Nothing was recorded",
+		    r->src->plan->offsets_from, (unsigned long long)bad, (unsigned long long)asked);
 	return 0;
 }
 
@@ -444,7 +464,8 @@ int snapshot_prove(const struct snapshot_source *src, struct why *why)
 	int err = reader_open(&r, src);
 
 	if (err)
-		err = why_set(why, -ENOTSUP, "cannot read the runtime's lists of goroutines and Ps: %s",
+		err = why_set(why, -ENOTSUP,
+			      "cannot read the runtime's lists of goroutines and Ps: %s",
 			      strerror(-err));
 	else if (!r.n_ps || !r.n_gs)
 		err = why_set(why, -EAGAIN, "the Go runtime of the process has not started yet");
@@ -458,8 +479,8 @@ int snapshot_prove(const struct snapshot_source *src, struct why *why)
 	return err;
 }
 
-int snapshot_take(const struct snapshot_source *src, struct snapshot *ret, struct snapshot_counts *counts,
-		  struct why *why)
+int snapshot_take(const struct snapshot_source *src, struct snapshot *ret,
+		  struct snapshot_counts *counts, struct why *why)
 {
 	struct snapshot s = {.begin_ns = now_ns()};
 	struct reader r;
@@ -479,7 +500,8 @@ int snapshot_take(const struct snapshot_source *src, struct snapshot *ret, struc
 	reader_close(&r);
 	if (err) {
 		snapshot_free(&s);
-		return why_set(why, err, "cannot read the goroutines of the process: %s", strerror(-err));
+		return why_set(why, err, "cannot read the goroutines of the process: %s",
+			       strerror(-err));
 	}
 	*ret = s;
 	return 0;
