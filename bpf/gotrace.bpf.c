@@ -60,7 +60,9 @@ static __always_inline int emit_g(__u8 kind, __u64 gp, __u32 tid, __u8 flags)
 
 	if (!h)
 		return 0;
-	*h = (struct gt_short){.ts_ns = ts_ns, .gp = gp, .tid = tid, .kind = kind, .flags = flags};
+	*h = (struct gt_short){
+		.ts_ns = ts_ns, .gp = gp, .tid = tid, .kind = kind, .flags = flags
+	};
 	bpf_ringbuf_submit(h, BPF_RB_NO_WAKEUP);
 	return 0;
 }
@@ -294,8 +296,8 @@ static __always_inline int on_syscall_end(struct scratch *s, struct gt_full *r, 
 	}
 	r->pp = M(s, m_p, __u64);
 	if (r->pp)
-		r->aux =
-		    read_u32(r->pp + off.p_syscalltick) - own_ticks - M(s, m_syscalltick, __u32);
+		r->aux = read_u32(r->pp + off.p_syscalltick) - own_ticks -
+			 M(s, m_syscalltick, __u32);
 	return emit_full(r);
 }
 
@@ -408,7 +410,7 @@ static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ct
 	skip = skip > 127 ? 127 : skip;
 	if (!read_goid)
 		return emit_stacked(GT_P_GOPARK, gp, tid, reason, skip, flags, stack, object);
-	struct gt_full f = {.stack = stack, .object = object};
+	struct gt_full f = { .stack = stack, .object = object };
 
 	fill_head(&f.head, GT_P_GOPARK, gp, tid);
 	f.head.reason = reason;

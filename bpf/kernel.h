@@ -28,7 +28,7 @@ struct task_struct {
  * cannot change. */
 struct gt_regs {
 	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip,
-	    cs, flags, sp, ss;
+		cs, flags, sp, ss;
 };
 
 /* The context of a perf_event program begins with the registers too (struct bpf_perf_event_data).

@@ -12,10 +12,10 @@
 static __always_inline struct walk *walk_begin(struct scratch *s, __u64 fp, __u64 anchor)
 {
 	s->walk = (struct walk){
-	    .fp = fp,
-	    .lo = G(s, g_stack_lo, __u64),
-	    .hi = G(s, g_stack_hi, __u64),
-	    .anchor = anchor,
+		.fp = fp,
+		.lo = G(s, g_stack_lo, __u64),
+		.hi = G(s, g_stack_hi, __u64),
+		.anchor = anchor,
 	};
 	return &s->walk;
 }
@@ -210,13 +210,13 @@ static __always_inline __u64 walk_hot(struct scratch *s, __u64 base, __u64 fp, c
 	}
 	if (is_whole)
 		return emit_stack(s, n + i, hash, 0);
-	s->walk = (struct walk){.fp = fp,
-				.lo = base,
-				.hi = base + FAR,
-				.base = base,
-				.len = HOT_BLOCK,
-				.hash = hash,
-				.n = n + i};
+	s->walk = (struct walk){ .fp = fp,
+				 .lo = base,
+				 .hi = base + FAR,
+				 .base = base,
+				 .len = HOT_BLOCK,
+				 .hash = hash,
+				 .n = n + i };
 	walk_up(s);
 	return walk_emit(s);
 }
@@ -224,7 +224,7 @@ static __always_inline __u64 walk_hot(struct scratch *s, __u64 base, __u64 fp, c
 /* When the block reaches beyond the memory of the stack, or its page is not there. */
 static __noinline __u64 walk_cold(struct scratch *s, __u64 leaf, __u64 sp, __u64 fp)
 {
-	s->walk = (struct walk){.fp = fp, .lo = sp, .hi = sp + FAR};
+	s->walk = (struct walk){ .fp = fp, .lo = sp, .hi = sp + FAR };
 	walk_add(s, leaf);
 	if (sp != fp)
 		walk_add(s, read_u64(sp));

@@ -20,26 +20,26 @@
 const volatile struct gt_offsets off = {};
 const volatile __u32 target_tgid;  /* 0: do not compare (another pid namespace) */
 const volatile __u64 gc_worker_pc; /* g.startpc of GC workers, runtime address */
-const volatile __s32 tls_g;	   /* g is at fs:tls_g */
+const volatile __s32 tls_g;        /* g is at fs:tls_g */
 const volatile __u8
-    hidden_frames; /* Go <= 1.20: systemstack has no frame of its own and hides its caller's */
+	hidden_frames; /* Go <= 1.20: systemstack has no frame of its own and hides its caller's */
 const volatile __u8
-    stop_skip; /* of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop) */
+	stop_skip; /* of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop) */
 const volatile __u32 max_frames =
-    126; /* pcs without goexit that the target's own tracer takes at most */
+	126; /* pcs without goexit that the target's own tracer takes at most */
 const volatile bool want_stacks = true;
 const volatile bool want_objects = true;
 const volatile __u8
-    block_reasons[64]; /* enum block_reason by what stands in m: the same since Go 1.22 */
+	block_reasons[64]; /* enum block_reason by what stands in m: the same since Go 1.22 */
 const volatile __u64
-    gopark_pc; /* where gopark's mcall returns to: the leaf of a parked goroutine */
+	gopark_pc; /* where gopark's mcall returns to: the leaf of a parked goroutine */
 const volatile __u64 systemstack_lo, systemstack_hi; /* runtime.systemstack; 0: unknown */
 const volatile __u64
-    systemstack_pc; /* the leaf of a goroutine whose thread is on the system stack */
+	systemstack_pc; /* the leaf of a goroutine whose thread is on the system stack */
 
 /* One line each: written rarely, read at every hit. */
-bool armed SEC(
-    ".data.armed"); /* nothing is recorded before every site is armed, nor after the first detach */
+bool armed SEC(".data.armed");     /* nothing is recorded before every site is armed, nor after the
+				      first detach */
 bool read_goid SEC(".data.armed"); /* see above; set by a loss for good */
 
 struct gt_stats stats SEC(".data.stats") = {};
@@ -57,13 +57,14 @@ struct {
 #define SENT_SLOTS 65536
 __u64 sent[SENT_SLOTS];
 
-#define G_BLOCK	    384 /* of a g: all fields of gt_offsets up to labels */
-#define M_BLOCK	    832 /* of an m, from curg to waitTraceBlockReason */
+#define G_BLOCK     384 /* of a g: all fields of gt_offsets up to labels */
+#define M_BLOCK     832 /* of an m, from curg to waitTraceBlockReason */
 #define STACK_BLOCK 1024
 #define HOT_FRAMES  12
-#define HOT_BLOCK   512		 /* the first piece: of most stacks it is all */
-#define FAR	    (1ull << 30) /* no Go frame is larger; the C stack of a cgo callback is further away \
-				  */
+#define HOT_BLOCK   512 /* the first piece: of most stacks it is all */
+#define FAR                                                                                        \
+	(1ull << 30) /* no Go frame is larger; the C stack of a cgo callback is further away       \
+		      */
 
 enum { STACK_LEAF_EXACT = 1, STACK_TRUNCATED = 2 }; /* enum stack_flag */
 
@@ -76,7 +77,7 @@ enum { STACK_LEAF_EXACT = 1, STACK_TRUNCATED = 2 }; /* enum stack_flag */
 struct walk {
 	__u64 fp, lo, hi;
 	__u64 base, len; /* what of the stack is in the block */
-	__u64 anchor;	 /* forget everything before this return address; 0: keep all */
+	__u64 anchor;    /* forget everything before this return address; 0: keep all */
 	__u64 hash;
 	__u32 n;
 	__u32 flags;
@@ -85,7 +86,7 @@ struct walk {
 struct scratch {
 	struct walk walk;
 	__u64 g_of_m,
-	    m; /* r14 seen on this thread and its m: constant while that g is on the thread */
+		m; /* r14 seen on this thread and its m: constant while that g is on the thread */
 	__u8 coro_exit; /* a gdestroy that is half of a coroutine switch comes next */
 	__u8 g[G_BLOCK];
 	__u8 m_block[M_BLOCK];
@@ -160,15 +161,15 @@ struct regs {
 static __always_inline struct regs regs_of(const struct gt_regs *ctx)
 {
 	struct regs r = {
-	    .ax = REG(ctx, ax),
-	    .bx = REG(ctx, bx),
-	    .cx = REG(ctx, cx),
-	    .di = REG(ctx, di),
-	    .si = REG(ctx, si),
-	    .r14 = REG(ctx, r14),
-	    .bp = REG(ctx, bp),
-	    .sp = REG(ctx, sp),
-	    .ip = REG(ctx, ip),
+		.ax = REG(ctx, ax),
+		.bx = REG(ctx, bx),
+		.cx = REG(ctx, cx),
+		.di = REG(ctx, di),
+		.si = REG(ctx, si),
+		.r14 = REG(ctx, r14),
+		.bp = REG(ctx, bp),
+		.sp = REG(ctx, sp),
+		.ip = REG(ctx, ip),
 	};
 
 	return r;
@@ -189,8 +190,8 @@ static __always_inline long read_user(void *dst, __u32 n, __u64 addr, bool sleep
 }
 
 #define FIELD(base, offset, type) (*(type *)((base) + (offset)))
-#define G(s, field, type)	  FIELD((s)->g, off.field, type)
-#define M(s, field, type)	  FIELD((s)->m_block, off.field - off.m_curg, type)
+#define G(s, field, type)         FIELD((s)->g, off.field, type)
+#define M(s, field, type)         FIELD((s)->m_block, off.field - off.m_curg, type)
 
 static __always_inline bool read_g(struct scratch *s, __u64 gp, bool sleepable)
 {

@@ -10,7 +10,7 @@ struct summary *summary_new(struct stacks *stacks)
 
 	s->stacks = stacks;
 	vec_push(&s->groups)->name = NULL;
-	s->groups.v[0] = (struct summary_group){.name = xstrdup("")};
+	s->groups.v[0] = (struct summary_group){ .name = xstrdup("") };
 	return s;
 }
 
@@ -44,7 +44,7 @@ static uint32_t group_named(struct summary *s, const char *name)
 	uint64_t *i = map64_at(&s->names, hash_bytes(name, strlen(name), 1));
 
 	if (!*i) {
-		struct summary_group g = {.name = xstrdup(name), .number = (uint32_t)s->groups.n};
+		struct summary_group g = { .name = xstrdup(name), .number = (uint32_t)s->groups.n };
 
 		*vec_push(&s->groups) = g;
 		*i = s->groups.n;
@@ -94,7 +94,7 @@ static struct summary_g *slot_new(struct summary *s, uint64_t goid)
 	if (i == s->slots.n)
 		vec_push(&s->slots);
 	*map64_at(&s->live, goid) = i + 1;
-	s->slots.v[i] = (struct summary_g){0};
+	s->slots.v[i] = (struct summary_g){ 0 };
 	s->goroutines++;
 	s->peak = max_u64(s->peak, s->live.n);
 	return &s->slots.v[i];
@@ -188,12 +188,12 @@ static void move(struct summary *s, uint64_t goid, enum go_state to, const struc
 		return;
 	name_late(s, g, stack);
 	if (g->state == GO_RUNNABLE && to == GO_RUNNING)
-		add_wait(
-		    s, (struct summary_wait){g->since_ns, ev->ts_ns - g->since_ns, goid, g->group});
+		add_wait(s, (struct summary_wait){ g->since_ns, ev->ts_ns - g->since_ns, goid,
+						   g->group });
 	close_period(s, g, ev->ts_ns);
 	g->state = (uint8_t)to;
 	if (to == GO_WAITING)
-		g->reason = reason_at(s, ev->type == EV_GO_BLOCK ? ev->name : (struct str){0});
+		g->reason = reason_at(s, ev->type == EV_GO_BLOCK ? ev->name : (struct str){ 0 });
 }
 
 static void appear(struct summary *s, uint64_t goid, enum go_state state, uint64_t since_ns,
@@ -208,7 +208,7 @@ static void appear(struct summary *s, uint64_t goid, enum go_state state, uint64
 	g->group = group_of_stack(s, stack);
 	s->groups.v[g->group].count++;
 	if (state == GO_WAITING)
-		g->reason = reason_at(s, (struct str){0});
+		g->reason = reason_at(s, (struct str){ 0 });
 }
 
 static void vanish(struct summary *s, uint64_t goid, uint64_t now)
@@ -236,7 +236,7 @@ static void end_stw(struct summary *s, uint64_t now)
 			k = &s->stw.v[i];
 	if (!k) {
 		k = vec_push(&s->stw);
-		*k = (struct summary_stw){.kind = s->stw_kind};
+		*k = (struct summary_stw){ .kind = s->stw_kind };
 	} else {
 		free(s->stw_kind);
 	}
@@ -284,8 +284,8 @@ static void note(struct summary *s, const struct event *ev)
 
 void summary_event(void *summary, const struct event *ev)
 {
-	static const uint8_t states[] = {GO_NOT_EXIST, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL,
-					 GO_WAITING};
+	static const uint8_t states[] = { GO_NOT_EXIST, GO_RUNNABLE, GO_RUNNING, GO_SYSCALL,
+					  GO_WAITING };
 	struct summary *s = summary;
 
 	note(s, ev);

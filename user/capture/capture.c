@@ -66,10 +66,10 @@ static bool in_first_pid_namespace(void)
 static void capture_programs(struct gotrace_bpf *skel, bool multi, bool empty_program)
 {
 	struct bpf_program *real[] = {
-	    skel->progs.on_probe,
-	    skel->progs.on_hot_start,
-	    skel->progs.on_hot_gopark,
-	    skel->progs.on_hot_ready,
+		skel->progs.on_probe,
+		skel->progs.on_hot_start,
+		skel->progs.on_hot_gopark,
+		skel->progs.on_hot_ready,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(real); i++) {
@@ -106,7 +106,7 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	if (go_version_cmp(cfg->version, 1, 21, 0) >= 0 && plan->globals.systemstack) {
 		c->skel->rodata->systemstack_lo = plan->globals.systemstack + cfg->process->bias;
 		c->skel->rodata->systemstack_hi =
-		    plan->globals.systemstack_end + cfg->process->bias;
+			plan->globals.systemstack_end + cfg->process->bias;
 		c->skel->rodata->systemstack_pc = plan->globals.systemstack_pc + cfg->process->bias;
 	}
 	c->skel->data_armed->read_goid = true;
@@ -148,16 +148,16 @@ static size_t site_programs(const struct capture *c, const struct capture_config
 			    struct site_program out[MAX_SITE_PROGRAMS])
 {
 	const struct site_program all[] = {
-	    {c->skel->progs.on_hot_start, GT_P_START, GT_G_RAX},
-	    {c->skel->progs.on_hot_gopark, GT_P_GOPARK, GT_G_R14},
-	    {c->skel->progs.on_hot_ready, GT_P_READY, GT_G_RAX},
-	    {c->skel->progs.on_probe, GT_P_NONE, 0},
+		{ c->skel->progs.on_hot_start, GT_P_START, GT_G_RAX },
+		{ c->skel->progs.on_hot_gopark, GT_P_GOPARK, GT_G_R14 },
+		{ c->skel->progs.on_hot_ready, GT_P_READY, GT_G_RAX },
+		{ c->skel->progs.on_probe, GT_P_NONE, 0 },
 	};
 
 	memcpy(out, all, sizeof(all));
 	if (!cfg->empty_program)
 		return ARRAY_SIZE(all);
-	out[0] = (struct site_program){c->skel->progs.on_probe_empty, GT_P_NONE, 0};
+	out[0] = (struct site_program){ c->skel->progs.on_probe_empty, GT_P_NONE, 0 };
 	return 1;
 }
 
@@ -186,13 +186,13 @@ static int attach_multi(struct capture *c, const struct site_program *programs,
 		cookies[n++] = GT_COOKIE(s->probe, s->gsrc, s->arg);
 	}
 	struct uprobe_multi_attr attr = {
-	    .prog_fd = (uint32_t)bpf_program__fd(which->program),
-	    .attach_type = UPROBE_MULTI,
-	    .path = (uint64_t)(uintptr_t)cfg->process->exe_path,
-	    .offsets = (uint64_t)(uintptr_t)offsets,
-	    .cookies = (uint64_t)(uintptr_t)cookies,
-	    .cnt = n,
-	    .pid = (uint32_t)cfg->process->pid,
+		.prog_fd = (uint32_t)bpf_program__fd(which->program),
+		.attach_type = UPROBE_MULTI,
+		.path = (uint64_t)(uintptr_t)cfg->process->exe_path,
+		.offsets = (uint64_t)(uintptr_t)offsets,
+		.cookies = (uint64_t)(uintptr_t)cookies,
+		.cnt = n,
+		.pid = (uint32_t)cfg->process->pid,
 	};
 
 	if (!n)
@@ -213,8 +213,8 @@ static int attach_single(struct capture *c, const struct site_program *programs,
 		LIBBPF_OPTS(bpf_uprobe_opts, opts,
 			    .bpf_cookie = GT_COOKIE(s->probe, s->gsrc, s->arg));
 		struct bpf_link *link = bpf_program__attach_uprobe_opts(
-		    program_of(programs, s)->program, cfg->process->pid, cfg->process->exe_path,
-		    (size_t)s->file_offset, &opts);
+			program_of(programs, s)->program, cfg->process->pid, cfg->process->exe_path,
+			(size_t)s->file_offset, &opts);
 
 		if (!link)
 			return why_set(why, -errno, "cannot probe %s+0x%x: %s", s->func,
@@ -249,26 +249,26 @@ static int attach_sites(struct capture *c, const struct capture_config *cfg, boo
 static int attach_samples(struct capture *c, unsigned hz)
 {
 	struct perf_event_attr attr = {
-	    .type = PERF_TYPE_SOFTWARE,
-	    .size = sizeof(attr),
-	    .config = PERF_COUNT_SW_CPU_CLOCK,
-	    .sample_freq = hz,
-	    .freq = 1,
-	    .exclude_idle = 1,
-	    .exclude_kernel = 0,
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_freq = hz,
+		.freq = 1,
+		.exclude_idle = 1,
+		.exclude_kernel = 0,
 	};
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		int fd =
-		    (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+			(int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 		if (fd < 0 && (errno == ENODEV || errno == ENXIO))
 			continue; /* an offline CPU */
 		if (fd < 0)
 			return -errno;
 		struct bpf_link *link =
-		    bpf_program__attach_perf_event(c->skel->progs.on_sample, fd);
+			bpf_program__attach_perf_event(c->skel->progs.on_sample, fd);
 
 		if (!link) {
 			close(fd);
@@ -390,11 +390,11 @@ static void report_last_loss(struct capture *c)
 	struct gt_stats *s = (void *)&c->skel->data_stats->stats;
 	uint64_t n = __atomic_exchange_n(&s->lost_unreported, 0, __ATOMIC_SEQ_CST);
 	struct record rec = {
-	    .type = REC_LOSS,
-	    .ts_ns = now_ns(),
-	    .p = RECORD_NO_P,
-	    .arg = n,
-	    .object = s->lost_since_ns,
+		.type = REC_LOSS,
+		.ts_ns = now_ns(),
+		.p = RECORD_NO_P,
+		.arg = n,
+		.object = s->lost_since_ns,
 	};
 
 	if (!n)

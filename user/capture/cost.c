@@ -70,7 +70,7 @@ static double measure(struct gotrace_bpf *skel)
 	if (offset < 0)
 		return 0;
 	struct bpf_link *link = bpf_program__attach_uprobe(
-	    skel->progs.on_probe_empty, false, getpid(), "/proc/self/exe", (size_t)offset);
+		skel->progs.on_probe_empty, false, getpid(), "/proc/self/exe", (size_t)offset);
 
 	if (!link)
 		return 0;
@@ -92,7 +92,7 @@ double cost_of_trap_ns(void)
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, skel->obj)
-	    bpf_program__set_autoload(p, p == skel->progs.on_probe_empty);
+		bpf_program__set_autoload(p, p == skel->progs.on_probe_empty);
 	bpf_map__set_max_entries(skel->maps.ring, 1 << 16);
 	if (!gotrace_bpf__load(skel))
 		ns = measure(skel);

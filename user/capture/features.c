@@ -18,7 +18,7 @@
 
 static bool has_capability(unsigned cap)
 {
-	CLEANUP(buf_free) struct buf b = {0};
+	CLEANUP(buf_free) struct buf b = { 0 };
 	const char *line;
 
 	if (read_file("/proc/self/status", 1 << 16, &b))
@@ -79,13 +79,13 @@ static int load_programs(bool multi)
 		return -errno;
 	/* the offsets must make sense to the verifier: those of no version in particular */
 	skel->rodata->off =
-	    (struct gt_offsets){.m_block_reason = 512, .poll_wg = 40, .poll_rg = 32};
+		(struct gt_offsets){ .m_block_reason = 512, .poll_wg = 40, .poll_rg = 32 };
 	bpf_map__set_max_entries(skel->maps.ring, 1 << 16);
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, skel->obj) if (multi &&
 						       bpf_program__type(p) == BPF_PROG_TYPE_KPROBE)
-	    bpf_program__set_expected_attach_type(p, 48);
+		bpf_program__set_expected_attach_type(p, 48);
 	int err = gotrace_bpf__load(skel);
 
 	gotrace_bpf__destroy(skel);
@@ -122,11 +122,11 @@ static int probe_trap(char detail[128])
 static int probe_samples(char detail[128])
 {
 	struct perf_event_attr attr = {
-	    .type = PERF_TYPE_SOFTWARE,
-	    .size = sizeof(attr),
-	    .config = PERF_COUNT_SW_CPU_CLOCK,
-	    .sample_freq = 99,
-	    .freq = 1,
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_CPU_CLOCK,
+		.sample_freq = 99,
+		.freq = 1,
 	};
 	int fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 
@@ -139,7 +139,7 @@ static int probe_samples(char detail[128])
 
 static int probe_lockdown(char detail[128])
 {
-	CLEANUP(buf_free) struct buf b = {0};
+	CLEANUP(buf_free) struct buf b = { 0 };
 
 	if (read_file("/sys/kernel/security/lockdown", 256, &b))
 		return snprintf(detail, 128, "not in force") > 0;
@@ -149,20 +149,24 @@ static int probe_lockdown(char detail[128])
 }
 
 const struct feature features[] = {
-    {"privileges for BPF", "5.8",
-     "run as root, or: setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep gotrace", true, probe_bpf},
-    {"reading other processes", "3.2", "run as root, or add CAP_SYS_PTRACE", true, probe_ptrace},
-    {"kernel type information", "5.5", "a kernel built with CONFIG_DEBUG_INFO_BTF=y", true,
-     probe_btf},
-    {"lockdown", "5.4", "boot without lockdown=confidentiality: it forbids reading memory from BPF",
-     true, probe_lockdown},
-    {"BPF ring buffer", "5.8", "a newer kernel", true, probe_ring},
-    {"BPF task storage", "5.11", "a newer kernel", true, probe_storage},
-    {"our BPF programs load", "6.1", "a newer kernel; -vv with record prints the verifier's words",
-     true, probe_programs},
-    {"uprobes", "3.5", "a kernel built with CONFIG_UPROBES=y", true, probe_trap},
-    {"uprobe_multi", "6.6", "not needed: single uprobes are used", false, probe_multi},
-    {"CPU samples", "2.6.31",
-     "not needed; or sysctl kernel.perf_event_paranoid=-1 with CAP_PERFMON", false, probe_samples},
+	{ "privileges for BPF", "5.8",
+	  "run as root, or: setcap cap_bpf,cap_perfmon,cap_sys_ptrace+ep gotrace", true,
+	  probe_bpf },
+	{ "reading other processes", "3.2", "run as root, or add CAP_SYS_PTRACE", true,
+	  probe_ptrace },
+	{ "kernel type information", "5.5", "a kernel built with CONFIG_DEBUG_INFO_BTF=y", true,
+	  probe_btf },
+	{ "lockdown", "5.4",
+	  "boot without lockdown=confidentiality: it forbids reading memory from BPF", true,
+	  probe_lockdown },
+	{ "BPF ring buffer", "5.8", "a newer kernel", true, probe_ring },
+	{ "BPF task storage", "5.11", "a newer kernel", true, probe_storage },
+	{ "our BPF programs load", "6.1",
+	  "a newer kernel; -vv with record prints the verifier's words", true, probe_programs },
+	{ "uprobes", "3.5", "a kernel built with CONFIG_UPROBES=y", true, probe_trap },
+	{ "uprobe_multi", "6.6", "not needed: single uprobes are used", false, probe_multi },
+	{ "CPU samples", "2.6.31",
+	  "not needed; or sysctl kernel.perf_event_paranoid=-1 with CAP_PERFMON", false,
+	  probe_samples },
 };
 const size_t n_features = ARRAY_SIZE(features);

@@ -6,53 +6,53 @@
 
 /* Ring kind -> record type; 0 where a function below decides. */
 static const uint8_t record_types[] = {
-    [GT_P_START] = REC_GO_START,
-    [GT_P_PARK] = REC_GO_BLOCK,
-    [GT_P_GOPARK] = REC_GO_BLOCK,
-    [GT_P_PREEMPT_PARK] = REC_GO_BLOCK,
-    [GT_P_READY] = REC_GO_UNBLOCK,
-    [GT_P_UNBLOCK] = REC_GO_UNBLOCK,
-    [GT_P_UNBLOCK_WORKER] = REC_GO_UNBLOCK,
-    [GT_P_STOP] = REC_GO_STOP,
-    [GT_P_DESTROY] = REC_GO_DESTROY,
-    [GT_P_CREATE] = REC_GO_CREATE,
-    [GT_P_CREATE_BLOCKED] = REC_GO_CREATE_BLOCKED,
-    [GT_P_CORO_SWITCH] = REC_GO_SWITCH,
-    [GT_P_SYSCALL_BEGIN] = REC_SYSCALL_BEGIN,
-    [GT_P_SYSCALL_BEGIN_CAS] = REC_SYSCALL_BEGIN,
-    [GT_P_SYSCALL_BEGIN_BLOCK] = REC_SYSCALL_BEGIN,
-    [GT_P_SYSCALL_END] = REC_SYSCALL_END,
-    [GT_P_SYSCALL_END_CAS] = REC_SYSCALL_END,
-    [GT_P_SYSCALL_END_NO_P] = REC_SYSCALL_END_NO_P,
-    [GT_P_NEEDM] = REC_CGO_CALLBACK,
-    [GT_P_DROPM] = REC_CGO_RETURN,
-    [GT_P_PROC_START] = REC_PROC_START,
-    [GT_P_PROC_STOP] = REC_PROC_STOP,
-    [GT_P_PROCS_CHANGE] = REC_PROCS_CHANGE,
-    [GT_P_STW_BEGIN] = REC_STW_BEGIN,
-    [GT_P_STW_END] = REC_STW_END,
-    [GT_P_GC_BEGIN] = REC_GC_BEGIN,
-    [GT_P_GC_END] = REC_GC_END,
-    [GT_P_ASSIST_BEGIN] = REC_ASSIST_BEGIN,
-    [GT_P_ASSIST_END] = REC_ASSIST_END,
-    [GT_P_SWEEP_BEGIN] = REC_SWEEP_BEGIN,
-    [GT_P_SWEEP_SPAN] = REC_SWEEP_BEGIN, /* of the first span of a loop: see sweep */
-    [GT_P_SWEEP_END] = REC_SWEEP_END,
-    [GT_P_TASK_CREATE] = REC_TASK_BEGIN,
-    [GT_P_TASK_END] = REC_TASK_END,
-    [GT_P_REGION] = REC_REGION_BEGIN,
-    [GT_P_LOG] = REC_LOG,
-    [GT_K_SAMPLE] = REC_CPU_SAMPLE,
-    [GT_K_EXEC] = REC_TARGET_EXEC,
-    [GT_K_LOSS] = REC_LOSS,
+	[GT_P_START] = REC_GO_START,
+	[GT_P_PARK] = REC_GO_BLOCK,
+	[GT_P_GOPARK] = REC_GO_BLOCK,
+	[GT_P_PREEMPT_PARK] = REC_GO_BLOCK,
+	[GT_P_READY] = REC_GO_UNBLOCK,
+	[GT_P_UNBLOCK] = REC_GO_UNBLOCK,
+	[GT_P_UNBLOCK_WORKER] = REC_GO_UNBLOCK,
+	[GT_P_STOP] = REC_GO_STOP,
+	[GT_P_DESTROY] = REC_GO_DESTROY,
+	[GT_P_CREATE] = REC_GO_CREATE,
+	[GT_P_CREATE_BLOCKED] = REC_GO_CREATE_BLOCKED,
+	[GT_P_CORO_SWITCH] = REC_GO_SWITCH,
+	[GT_P_SYSCALL_BEGIN] = REC_SYSCALL_BEGIN,
+	[GT_P_SYSCALL_BEGIN_CAS] = REC_SYSCALL_BEGIN,
+	[GT_P_SYSCALL_BEGIN_BLOCK] = REC_SYSCALL_BEGIN,
+	[GT_P_SYSCALL_END] = REC_SYSCALL_END,
+	[GT_P_SYSCALL_END_CAS] = REC_SYSCALL_END,
+	[GT_P_SYSCALL_END_NO_P] = REC_SYSCALL_END_NO_P,
+	[GT_P_NEEDM] = REC_CGO_CALLBACK,
+	[GT_P_DROPM] = REC_CGO_RETURN,
+	[GT_P_PROC_START] = REC_PROC_START,
+	[GT_P_PROC_STOP] = REC_PROC_STOP,
+	[GT_P_PROCS_CHANGE] = REC_PROCS_CHANGE,
+	[GT_P_STW_BEGIN] = REC_STW_BEGIN,
+	[GT_P_STW_END] = REC_STW_END,
+	[GT_P_GC_BEGIN] = REC_GC_BEGIN,
+	[GT_P_GC_END] = REC_GC_END,
+	[GT_P_ASSIST_BEGIN] = REC_ASSIST_BEGIN,
+	[GT_P_ASSIST_END] = REC_ASSIST_END,
+	[GT_P_SWEEP_BEGIN] = REC_SWEEP_BEGIN,
+	[GT_P_SWEEP_SPAN] = REC_SWEEP_BEGIN, /* of the first span of a loop: see sweep */
+	[GT_P_SWEEP_END] = REC_SWEEP_END,
+	[GT_P_TASK_CREATE] = REC_TASK_BEGIN,
+	[GT_P_TASK_END] = REC_TASK_END,
+	[GT_P_REGION] = REC_REGION_BEGIN,
+	[GT_P_LOG] = REC_LOG,
+	[GT_K_SAMPLE] = REC_CPU_SAMPLE,
+	[GT_K_EXEC] = REC_TARGET_EXEC,
+	[GT_K_LOSS] = REC_LOSS,
 };
 
 /* runtime/trace.go of Go 1.18 to 1.21: traceEvGoStop .. traceEvGoBlockGC. GoBlock says nothing:
  * g.waitreason does. */
 static const uint8_t v1_blocks[] = {
-    [16] = BLOCK_FOREVER,   [19] = BLOCK_SLEEP,	 [22] = BLOCK_CHAN_SEND,
-    [23] = BLOCK_CHAN_RECV, [24] = BLOCK_SELECT, [25] = BLOCK_SYNC,
-    [26] = BLOCK_COND,	    [27] = BLOCK_NET,	 [42] = BLOCK_GC_ASSIST,
+	[16] = BLOCK_FOREVER,   [19] = BLOCK_SLEEP,  [22] = BLOCK_CHAN_SEND,
+	[23] = BLOCK_CHAN_RECV, [24] = BLOCK_SELECT, [25] = BLOCK_SYNC,
+	[26] = BLOCK_COND,      [27] = BLOCK_NET,    [42] = BLOCK_GC_ASSIST,
 };
 
 void resolve_free(struct resolve *r)
@@ -121,7 +121,7 @@ static uint32_t number_stack(struct resolve *r, uint64_t hash, struct stack_def 
 uint32_t resolve_stack(struct resolve *r, const uint64_t *pcs, unsigned n,
 		       const struct capture_sink *sink)
 {
-	struct stack_def def = {.n = (uint16_t)n, .pcs = pcs};
+	struct stack_def def = { .n = (uint16_t)n, .pcs = pcs };
 
 	return number_stack(r, hash_bytes(pcs, n * sizeof(*pcs), 0x5747), &def, sink);
 }
@@ -130,7 +130,7 @@ static int define_stack(struct resolve *r, const void *data, size_t n,
 			const struct capture_sink *sink)
 {
 	const struct gt_stack_rec *rec = data;
-	struct stack_def def = {.flags = (uint8_t)rec->h.flags, .pcs = rec->pcs};
+	struct stack_def def = { .flags = (uint8_t)rec->h.flags, .pcs = rec->pcs };
 
 	if (n < sizeof(rec->h) || rec->h.n > GT_MAX_FRAMES || !rec->h.n ||
 	    n < sizeof(rec->h) + rec->h.n * sizeof(rec->pcs[0]))
@@ -160,8 +160,8 @@ static uint8_t block_reason(const struct resolve *r, const struct gt_full *f)
 
 /* What the object of a block is follows from its reason. */
 static const uint8_t wait_kinds[256] = {
-    [BLOCK_CHAN_SEND] = WAIT_CHAN, [BLOCK_CHAN_RECV] = WAIT_CHAN, [BLOCK_SYNC] = WAIT_SEMA,
-    [BLOCK_NET] = WAIT_FD,	   [BLOCK_COND] = WAIT_ADDR,
+	[BLOCK_CHAN_SEND] = WAIT_CHAN, [BLOCK_CHAN_RECV] = WAIT_CHAN, [BLOCK_SYNC] = WAIT_SEMA,
+	[BLOCK_NET] = WAIT_FD,         [BLOCK_COND] = WAIT_ADDR,
 };
 
 static void fill_stacked(struct resolve *r, struct record *rec, const struct gt_stacked *s)
@@ -259,12 +259,12 @@ int resolve_record(struct resolve *r, const void *data, size_t n, const struct c
 	if (h->kind >= ARRAY_SIZE(record_types) || !record_types[h->kind])
 		return -EBADMSG;
 	struct record rec = {
-	    .ts_ns = h->ts_ns,
-	    .tid = h->tid,
-	    .p = RECORD_NO_P,
-	    .type = record_types[h->kind],
-	    .reason = h->reason,
-	    .skip = h->skip,
+		.ts_ns = h->ts_ns,
+		.tid = h->tid,
+		.p = RECORD_NO_P,
+		.type = record_types[h->kind],
+		.reason = h->reason,
+		.skip = h->skip,
 	};
 
 	if (n >= sizeof(struct gt_full))

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #define CONTROLLER_BYTES 512
-#define NO_FIELD	 0xffff
+#define NO_FIELD         0xffff
 
 struct controller {
 	uint8_t bytes[CONTROLLER_BYTES];

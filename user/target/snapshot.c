@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 enum {
-	G_BYTES = 384,	    /* all fields of gt_offsets in a g */
+	G_BYTES = 384,      /* all fields of gt_offsets in a g */
 	STACK_BYTES = 1024, /* read of each parked stack at once */
-	CHUNK = 512,	    /* goroutines a turn */
+	CHUNK = 512,        /* goroutines a turn */
 	MAX_GOROUTINES = 1 << 26,
 	MAX_THREADS = 1 << 20,
 	MAX_PROCS = 1 << 16,
@@ -100,11 +100,11 @@ static bool read_thread(struct reader *r, uint64_t m, struct thread *t, uint64_t
 	    process_read(r->src->process, m, b, o->m_alllink + 8u) != o->m_alllink + 8)
 		return false;
 	*t = (struct thread){
-	    .m = m,
-	    .curg = field(b, o->m_curg, 8),
-	    .p = field(b, o->m_p, 8),
-	    .oldp = field(b, o->m_oldp, 8),
-	    .tid = (uint32_t)field(b, o->m_procid, 8),
+		.m = m,
+		.curg = field(b, o->m_curg, 8),
+		.p = field(b, o->m_p, 8),
+		.oldp = field(b, o->m_oldp, 8),
+		.tid = (uint32_t)field(b, o->m_procid, 8),
 	};
 	*next = field(b, o->m_alllink, 8);
 	return true;
@@ -162,8 +162,8 @@ static int read_procs(struct reader *r, struct snapshot *s)
 		    !process_u32(r->src->process, r->ps[i] + r->off->p_status, &status))
 			return -EFAULT;
 		s->p[s->n_p++] = (struct snapshot_p){
-		    .id = (int32_t)id,
-		    .tid = tid_of_p(r, r->ps[i], status),
+			.id = (int32_t)id,
+			.tid = tid_of_p(r, r->ps[i], status),
 		};
 	}
 	return 0;
@@ -235,11 +235,11 @@ static struct parked parked_of(const struct reader *r, const uint8_t *g, uint8_t
 {
 	const struct gt_offsets *o = r->off;
 	struct parked k = {
-	    .pc = field(g, o->g_sched_pc, 8),
-	    .fp = field(g, o->g_sched_bp, 8),
-	    .sp = field(g, o->g_sched_sp, 8),
-	    .lo = field(g, o->g_stack_lo, 8),
-	    .hi = field(g, o->g_stack_hi, 8),
+		.pc = field(g, o->g_sched_pc, 8),
+		.fp = field(g, o->g_sched_bp, 8),
+		.sp = field(g, o->g_sched_sp, 8),
+		.lo = field(g, o->g_stack_lo, 8),
+		.hi = field(g, o->g_stack_hi, 8),
 	};
 
 	/* A goroutine that has not run yet stands at its entry: no return address (runtime/proc.go:
@@ -280,11 +280,11 @@ static struct snapshot_g describe(const struct reader *r, const uint8_t *g)
 	const struct gt_offsets *o = r->off;
 	uint8_t wait_reason = (uint8_t)field(g, o->g_waitreason, 1);
 	struct snapshot_g s = {
-	    .goid = field(g, o->g_goid, 8),
-	    .start_pc = field(g, o->g_startpc, 8),
-	    .creator = o->g_parent_goid ? field(g, o->g_parent_goid, 8) : 0,
-	    .state = state_of(r, (uint32_t)field(g, o->g_atomicstatus, 4), wait_reason),
-	    .wait_reason = wait_reason,
+		.goid = field(g, o->g_goid, 8),
+		.start_pc = field(g, o->g_startpc, 8),
+		.creator = o->g_parent_goid ? field(g, o->g_parent_goid, 8) : 0,
+		.state = state_of(r, (uint32_t)field(g, o->g_atomicstatus, 4), wait_reason),
+		.wait_reason = wait_reason,
 	};
 
 	if (s.state == GO_RUNNING || s.state == GO_SYSCALL)
@@ -305,7 +305,7 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 	size_t n_parked = 0;
 
 	for (size_t i = 0; i < n; i++)
-		pieces[i] = (struct process_piece){.addr = gs[i], .buf = g[i], .len = G_BYTES};
+		pieces[i] = (struct process_piece){ .addr = gs[i], .buf = g[i], .len = G_BYTES };
 	process_read_many(r->src->process, pieces, n);
 	for (size_t i = 0; i < n; i++) {
 		if (pieces[i].got != G_BYTES) {
@@ -332,8 +332,9 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 		bool fits = k->sp >= k->lo && k->sp < k->hi;
 		uint64_t len = fits ? min_u64(k->hi - k->sp, STACK_BYTES) : 0;
 
-		pieces[i] =
-		    (struct process_piece){.addr = k->sp, .buf = k->bytes, .len = (uint32_t)len};
+		pieces[i] = (struct process_piece){ .addr = k->sp,
+						    .buf = k->bytes,
+						    .len = (uint32_t)len };
 	}
 	process_read_many(r->src->process, pieces, n_parked);
 	for (size_t i = 0; i < n_parked; i++) {
@@ -343,8 +344,8 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 		parked[i].got = pieces[i].got;
 		/* A running goroutine's stack cannot be read; what it was started with names it. */
 		s->stack = s->state == GO_RUNNING
-			       ? r->src->stack(r->src->ctx, &start, s->start_pc != 0)
-			       : walk(r, &parked[i]);
+				   ? r->src->stack(r->src->ctx, &start, s->start_pc != 0)
+				   : walk(r, &parked[i]);
 		r->counts.no_stack += !s->stack;
 	}
 }
@@ -365,7 +366,7 @@ static int reader_open(struct reader *r, const struct snapshot_source *src)
 {
 	const struct globals *g = &src->plan->globals;
 
-	*r = (struct reader){.src = src, .off = &src->plan->offsets};
+	*r = (struct reader){ .src = src, .off = &src->plan->offsets };
 	wait_reasons_read(src->process, g->wait_reasons + src->process->bias, g->n_wait_reasons,
 			  r->wait_blocks);
 	int err = read_slice(r, g->allp, MAX_PROCS, &r->ps, &r->n_ps);
@@ -393,12 +394,12 @@ static int prove_procs(const struct reader *r, struct why *why)
 		process_u32(r->src->process, r->ps[i] + r->off->p_id, &id);
 		process_u32(r->src->process, r->ps[i] + r->off->p_status, &status);
 		if (id != i || status > 4)
-			return why_set(
-			    why, -ENOTSUP,
-			    "the runtime's structures are not where %s says: allp[%llu] has id %d, "
-			    "status %d. Nothing was recorded",
-			    r->src->plan->offsets_from, (unsigned long long)i, (int)id,
-			    (int)status);
+			return why_set(why, -ENOTSUP,
+				       "the runtime's structures are not where %s says: allp[%llu] "
+				       "has id %d, "
+				       "status %d. Nothing was recorded",
+				       r->src->plan->offsets_from, (unsigned long long)i, (int)id,
+				       (int)status);
 	}
 	return 0;
 }
@@ -420,9 +421,9 @@ static int prove_threads(const struct reader *r, struct why *why)
 	}
 	/* In another pid namespace the runtime knows other thread ids than we see. */
 	if (asked && !known)
-		log_info(
-		    "no thread id of the runtime is one of /proc/%d/task: another pid namespace?",
-		    r->src->process->pid);
+		log_info("no thread id of the runtime is one of /proc/%d/task: another pid "
+			 "namespace?",
+			 r->src->process->pid);
 	if (!asked)
 		return why_set(why, -ENOTSUP,
 			       "the runtime's structures are not where %s says: no thread "
@@ -450,11 +451,12 @@ static int prove_goroutines(struct reader *r, struct why *why)
 	/* A goroutine can be caught while it changes; one in ten, or one alone, is no proof
 	 * against. */
 	if (bad > 2 && bad * 10 > asked)
-		return why_set(
-		    why, -ENOTSUP,
-		    "the runtime's structures are not where %s says: %llu of %llu goroutines make "
-		    "no sense. Nothing was recorded",
-		    r->src->plan->offsets_from, (unsigned long long)bad, (unsigned long long)asked);
+		return why_set(why, -ENOTSUP,
+			       "the runtime's structures are not where %s says: %llu of %llu "
+			       "goroutines make "
+			       "no sense. Nothing was recorded",
+			       r->src->plan->offsets_from, (unsigned long long)bad,
+			       (unsigned long long)asked);
 	return 0;
 }
 
@@ -482,7 +484,7 @@ int snapshot_prove(const struct snapshot_source *src, struct why *why)
 int snapshot_take(const struct snapshot_source *src, struct snapshot *ret,
 		  struct snapshot_counts *counts, struct why *why)
 {
-	struct snapshot s = {.begin_ns = now_ns()};
+	struct snapshot s = { .begin_ns = now_ns() };
 	struct reader r;
 	uint32_t phase;
 	int err = reader_open(&r, src);
