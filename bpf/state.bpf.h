@@ -21,26 +21,28 @@ const volatile struct gt_offsets off = {};
 const volatile __u32 target_tgid;  /* 0: do not compare (another pid namespace) */
 const volatile __u64 gc_worker_pc; /* g.startpc of GC workers, runtime address */
 const volatile __s32 tls_g;        /* g is at fs:tls_g */
-const volatile __u8
-	hidden_frames; /* Go <= 1.20: systemstack has no frame of its own and hides its caller's */
-const volatile __u8
-	stop_skip; /* of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop) */
-const volatile __u32 max_frames =
-	126; /* pcs without goexit that the target's own tracer takes at most */
 const volatile bool want_stacks = true;
 const volatile bool want_objects = true;
-const volatile __u8
-	block_reasons[64]; /* enum block_reason by what stands in m: the same since Go 1.22 */
-const volatile __u64
-	gopark_pc; /* where gopark's mcall returns to: the leaf of a parked goroutine */
-const volatile __u64 systemstack_lo, systemstack_hi; /* runtime.systemstack; 0: unknown */
-const volatile __u64
-	systemstack_pc; /* the leaf of a goroutine whose thread is on the system stack */
+
+/* Go <= 1.20: 1: systemstack has no frame of its own and hides its caller's. */
+const volatile __u8 hidden_frames;
+/* Skip of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop). */
+const volatile __u8 stop_skip;
+/* pcs without goexit that the target's own tracer takes at most. */
+const volatile __u32 max_frames = 126;
+/* enum block_reason by what stands in m: the same since Go 1.22. */
+const volatile __u8 block_reasons[64];
+
+/* Leaves: where gopark's mcall returns to, and where a goroutine stands while its thread is on the
+ * system stack. runtime.systemstack reaches from lo to hi; 0: not known. */
+const volatile __u64 gopark_pc;
+const volatile __u64 systemstack_pc, systemstack_lo, systemstack_hi;
 
 /* One line each: written rarely, read at every hit. */
-bool armed SEC(".data.armed");     /* nothing is recorded before every site is armed, nor after the
-				      first detach */
-bool read_goid SEC(".data.armed"); /* see above; set by a loss for good */
+/* Nothing is recorded before every site is armed, nor after the first detach. */
+bool armed SEC(".data.armed");
+/* The goids of all gs are not known to user space; a loss sets it for good. */
+bool read_goid SEC(".data.armed");
 
 struct gt_stats stats SEC(".data.stats") = {};
 
