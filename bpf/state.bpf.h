@@ -38,7 +38,6 @@ const volatile __u8 block_reasons[64];
 const volatile __u64 gopark_pc;
 const volatile __u64 systemstack_pc, systemstack_lo, systemstack_hi;
 
-/* One line each: written rarely, read at every hit. */
 /* Nothing is recorded before every site is armed, nor after the first detach. */
 bool armed SEC(".data.armed");
 /* The goids of all gs are not known to user space; a loss sets it for good. */
@@ -64,9 +63,8 @@ __u64 sent[SENT_SLOTS];
 #define STACK_BLOCK 1024
 #define HOT_FRAMES  12
 #define HOT_BLOCK   512 /* the first piece: of most stacks it is all */
-#define FAR                                                                                        \
-	(1ull << 30) /* no Go frame is larger; the C stack of a cgo callback is further away       \
-		      */
+/* No Go frame is larger; the C stack of a cgo callback is further away. */
+#define FAR (1ull << 30)
 
 enum { STACK_LEAF_EXACT = 1, STACK_TRUNCATED = 2 }; /* enum stack_flag */
 
