@@ -126,7 +126,7 @@ teardown() {
 	run -0 "$GOTRACE" record -p "$target" -d 1500ms -o "$T/trace"
 	local ms=$(($(counts "$T/trace" .duration_ns) / 1000000))
 	at_least "milliseconds" "$ms" 1400
-	at_least "milliseconds below two seconds" 2000 "$ms"
+	at_least "milliseconds allowed, on a busy machine," 3000 "$ms"
 	target_ends
 }
 
