@@ -113,6 +113,7 @@ open_files() { ls "/proc/$1/fd" | wc -l; }
 @test "a target that ends during attach never hangs or confuses gotrace" {
 	local ms
 	for ms in 5 20 40 60 80 100 150 200; do
+		rm -f "$T/out" # an old "ready" is not its
 		"$(program demo)" -w hello -d ${ms}ms >"$T/out" 2>&1 3>&- &
 		target=$!
 		wait_for "$T/out" ready

@@ -467,18 +467,6 @@ static void close_recording(struct recording *r)
 	free(r->output_name);
 }
 
-/* A process that ends loses its memory before it is seen to have ended: what failed meanwhile is no fault of ours. */
-static int blame_end(struct recording *r, int err, struct why *why)
-{
-	if (!r->target.process)
-		return err;
-	struct pollfd end = {.fd = r->target.process->pidfd, .events = POLLIN};
-
-	if (poll(&end, 1, 100) <= 0)
-		return err;
-	return why_set(why, -ESRCH, "process %d ended while it was attached to", r->target.process->pid);
-}
-
 static int run(struct recording *r, struct why *why)
 {
 	int err = open_target(r, why);
@@ -492,7 +480,7 @@ static int run(struct recording *r, struct why *why)
 		err = arm(r, why);
 	}
 	if (err)
-		return fail(blame_end(r, err, why), why);
+		return fail(blame_end(r->target.process, err, why), why);
 	if (r->child)
 		launch_release(r->child);
 	r->is_released = true;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -16,6 +17,15 @@ int fail(int err, const struct why *why)
 {
 	fprintf(stderr, "gotrace: %s\n", why->text[0] ? why->text : strerror(-err));
 	return exit_code_of(err);
+}
+
+int blame_end(const struct process *p, int err, struct why *why)
+{
+	struct pollfd end = {.fd = p ? p->pidfd : -1, .events = POLLIN};
+
+	if (!p || poll(&end, 1, 100) <= 0)
+		return err;
+	return why_set(why, -ESRCH, "process %d ended while it was attached to", p->pid);
 }
 
 int misuse(const char *verb, const struct why *why)
@@ -66,6 +76,7 @@ int session_open_pid(int pid, const struct plan_options *opt, struct session *re
 	if (!err)
 		err = make(&s, opt, why);
 	if (err) {
+		err = exit_code_of(err) == EXIT_REFUSED ? err : blame_end(s.process, err, why);
 		session_close(&s);
 		return err;
 	}

@@ -29,6 +29,11 @@ enum exit_code { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2, EXIT_LOSS = 3
 int exit_code_of(int err);
 /* "gotrace: SENTENCE" on stderr; returns exit_code_of(err). */
 int fail(int err, const struct why *why);
+/*
+ * A process that ends loses its memory before it is seen to have ended: what failed meanwhile is no fault of ours. Waits
+ * a moment for its end; then -ESRCH and that sentence, else err as it is. p may be NULL.
+ */
+int blame_end(const struct process *p, int err, struct why *why);
 /* A usage error: the sentence and how to get help. Returns 1. */
 int misuse(const char *verb, const struct why *why);
 
