@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,9 +27,16 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *bias)
 	return 1; /* the first is the executable */
 }
 
+/* With file capabilities /proc/self is root's, and the name that was executed must do. */
+static const char *own_binary(void)
+{
+	return access("/proc/self/exe", R_OK) ? (const char *)getauxval(AT_EXECFN)
+					      : "/proc/self/exe";
+}
+
 static int64_t site_offset(void)
 {
-	CLEANUP(closep) int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	CLEANUP(closep) int fd = open(own_binary(), O_RDONLY | O_CLOEXEC);
 	CLEANUP(image_closep) struct image *im = NULL;
 	uint64_t bias = 0;
 
@@ -69,8 +77,8 @@ static double measure(struct gotrace_bpf *skel)
 
 	if (offset < 0)
 		return 0;
-	struct bpf_link *link = bpf_program__attach_uprobe(
-		skel->progs.on_probe_empty, false, getpid(), "/proc/self/exe", (size_t)offset);
+	struct bpf_link *link = bpf_program__attach_uprobe(skel->progs.on_probe_empty, false,
+							   getpid(), own_binary(), (size_t)offset);
 
 	if (!link)
 		return 0;

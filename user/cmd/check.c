@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* check.c - gotrace check: would it work here, and on this process? What is missing, and the exact fix. */
+/* check.c - gotrace check: would it work here, and on this process? What is missing, and the exact
+ * fix. */
 #include "capture/features.h"
 #include "cmd/commands.h"
 #include "cmd/options.h"
@@ -15,7 +16,8 @@ struct check_cmd {
 };
 
 static const struct option_row rows[] = {
-	{"pid", 'p', OPT_UINT, offsetof(struct check_cmd, pid), "PID", "also look at this process"},
+	{ "pid", 'p', OPT_UINT, offsetof(struct check_cmd, pid), "PID",
+	  "also look at this process" },
 };
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -32,7 +34,11 @@ static bool check_features(void)
 		char detail[128] = "";
 		bool there = f->probe(detail) == 1;
 
-		printf("  %-4s %-26s %s\n", there ? "ok" : f->is_needed ? "NO" : "no", f->name, detail);
+		printf("  %-4s %-26s %s\n",
+		       there          ? "ok"
+		       : f->is_needed ? "NO"
+				      : "no",
+		       f->name, detail);
 		if (!there)
 			printf("       %-26s since Linux %s: %s\n", "", f->since, f->fix);
 		all &= there || !f->is_needed;
@@ -42,18 +48,22 @@ static bool check_features(void)
 
 static int check_process(int pid)
 {
-	struct plan_options po = {.with_syscalls = true, .with_user = true};
+	struct plan_options po = { .with_syscalls = true, .with_user = true };
 	struct session s;
-	struct why why = {""};
+	struct why why = { "" };
 	int err = session_open_pid(pid, &po, &s, &why);
 
 	if (!err) {
 		struct snapshot_source src = {
-			.process = s.process, .plan = s.plan, .text_lo = s.text_lo, .text_hi = s.text_hi,
+			.process = s.process,
+			.plan = s.plan,
+			.text_lo = s.text_lo,
+			.text_hi = s.text_hi,
 		};
 
-		printf("\n  process %d: %s, %s%s, %zu sites, offsets from %s\n", pid, s.process->comm,
-		       s.build.version.text, s.image->is_pie ? ", PIE" : "", s.plan->n_sites, s.plan->offsets_from);
+		printf("\n  process %d: %s, %s%s, %zu sites, offsets from %s\n", pid,
+		       s.process->comm, s.build.version.text, s.image->is_pie ? ", PIE" : "",
+		       s.plan->n_sites, s.plan->offsets_from);
 		for (size_t i = 0; i < s.plan->notes.n; i++)
 			printf("       note: %s\n", s.plan->notes.v[i]);
 		err = snapshot_prove(&src, &why);
@@ -70,8 +80,8 @@ static int check_process(int pid)
 
 int cmd_check(int argc, char **argv)
 {
-	struct check_cmd opt = {0};
-	struct why why = {""};
+	struct check_cmd opt = { 0 };
+	struct why why = { "" };
 	int first, err = options_parse(rows, ARRAY_SIZE(rows), &opt, argc, argv, &first, &why);
 
 	if (err == -ECANCELED) {

@@ -36,7 +36,7 @@ static int map_file(const char *path, struct file *ret, struct why *why)
 
 	if (p == MAP_FAILED)
 		return why_set(why, -errno, "cannot read %s: %s", path, strerror(errno));
-	*ret = (struct file){p, (size_t)st.st_size};
+	*ret = (struct file){ p, (size_t)st.st_size };
 	return 0;
 }
 
@@ -64,8 +64,8 @@ enum { MAX_PLACES = 10 };
 
 struct tally {
 	uint64_t blocks, known[8];
-	uint64_t attached[256];    /* goroutines by the number of their wait reason */
-	uint64_t places, lost;     /* of losses */
+	uint64_t attached[256]; /* goroutines by the number of their wait reason */
+	uint64_t places, lost;  /* of losses */
 };
 
 /* The first places one by one: an overflow in every second would fill the screen. */
@@ -77,7 +77,8 @@ static void print_loss(struct tally *t, const struct extra_chunk *c)
 		return;
 	t->lost += n;
 	if (t->places++ < MAX_PLACES)
-		printf("%-14s %" PRIu64 " records from %" PRIu64 " to %" PRIu64 " ns\n", "loss", n, from, to);
+		printf("%-14s %" PRIu64 " records from %" PRIu64 " to %" PRIu64 " ns\n", "loss", n,
+		       from, to);
 }
 
 static void count_waits(struct tally *t, const struct extra_chunk *c)
@@ -116,25 +117,28 @@ static void print_attached(const struct tally *t, const struct extra_chunks *x)
 		snprintf(key, sizeof(key), "waitreason.%u", i);
 		CLEANUP(freep) char *text = extra_metadata_value(x, key);
 
-		printf("%-14s %" PRIu64 " goroutines waiting: %s\n", "at_attach", t->attached[i], text ? text : "?");
+		printf("%-14s %" PRIu64 " goroutines waiting: %s\n", "at_attach", t->attached[i],
+		       text ? text : "?");
 	}
 }
 
 static void print_tally(const struct tally *t)
 {
 	if (t->places > MAX_PLACES)
-		printf("%-14s ... %" PRIu64 " places in all, %" PRIu64 " records\n", "loss", t->places, t->lost);
+		printf("%-14s ... %" PRIu64 " places in all, %" PRIu64 " records\n", "loss",
+		       t->places, t->lost);
 	if (t->blocks)
-		printf("%-14s %" PRIu64 " blocks: %" PRIu64 " on channels, %" PRIu64 " on locks, %" PRIu64
-		       " on descriptors, %" PRIu64 " on others\n", "wait_objects", t->blocks,
-		       t->known[WAIT_CHAN], t->known[WAIT_SEMA], t->known[WAIT_FD], t->known[WAIT_ADDR]);
+		printf("%-14s %" PRIu64 " blocks: %" PRIu64 " on channels, %" PRIu64
+		       " on locks, %" PRIu64 " on descriptors, %" PRIu64 " on others\n",
+		       "wait_objects", t->blocks, t->known[WAIT_CHAN], t->known[WAIT_SEMA],
+		       t->known[WAIT_FD], t->known[WAIT_ADDR]);
 }
 
 static int print_info(const char *path, const struct file *f)
 {
-	struct extra_chunks x = {0};
-	struct tally t = {0};
-	struct why why = {""};
+	struct extra_chunks x = { 0 };
+	struct tally t = { 0 };
+	struct why why = { "" };
 	int err = extra_scan(f->bytes, f->n, &x);
 
 	if (err) {
@@ -142,8 +146,9 @@ static int print_info(const char *path, const struct file *f)
 		return fail(err, &why);
 	}
 	printf("%-14s %.13s, %zu bytes%s\n", "trace", (char *)f->bytes, f->n,
-	       f->n == 16   ? ", empty: no event in it"
-	       : x.is_cut ? ", cut: its recording was not ended" : "");
+	       f->n == 16 ? ", empty: no event in it"
+	       : x.is_cut ? ", cut: its recording was not ended"
+			  : "");
 	if (!x.chunks.n)
 		printf("%-14s not gotrace: nothing else is told\n", "recorded_by");
 	for (size_t i = 0; i < x.chunks.n; i++) {
@@ -172,12 +177,13 @@ static int print_info(const char *path, const struct file *f)
 
 int cmd_info(int argc, char **argv)
 {
-	struct why why = {""};
-	struct file f = {0};
+	struct why why = { "" };
+	struct file f = { 0 };
 	int first, err = options_parse(NULL, 0, NULL, argc, argv, &first, &why);
 
 	if (err == -ECANCELED) {
-		printf("usage: gotrace info FILE\n\nPrints what a trace tells about its recording, and what was lost.\n");
+		printf("usage: gotrace info FILE\n\nPrints what a trace tells about its recording, "
+		       "and what was lost.\n");
 		return 0;
 	}
 	if (!err && argc - first != 1)

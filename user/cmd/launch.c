@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch.c - see launch.h. The stop at exec is ptrace's (PTRACE_TRACEME): nothing runs before it. */
+/* launch.c - see launch.h. The stop at exec is ptrace's (PTRACE_TRACEME): nothing runs before it.
+ */
 #include "cmd/launch.h"
 
 #include <errno.h>

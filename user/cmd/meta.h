@@ -2,7 +2,7 @@
 /*
  * meta.h - the run's metadata, as "key=value" lines in the trace's extra data.
  *
- * Keys at the begin: gotrace, host, kernel, pid, command, exe, build_id, go_version, go_settings, offsets, sites,
+ * Keys at the begin: gotrace, options, launched, tick_shift, host, kernel, pid, command, exe, build_id, go_version, go_settings, offsets, sites,
  * started (wall clock, RFC 3339), clock (CLOCK_MONOTONIC ns = CLOCK_REALTIME ns); at the end: duration_ns, lost,
  * repairs, dropped, unread_stacks, bad_reads, traps, link. Coding: trace/extra.h.
  */
@@ -14,7 +14,12 @@
 
 struct capture_counts;
 
-void meta_begin(struct pipeline *p, const struct session *target, char **command);
+struct meta_run {
+	const char *options;       /* gotrace's own arguments */
+	bool is_launched;          /* the target was started by gotrace */
+	unsigned tick_shift;       /* of the trace: a replay has the same stamps */
+};
+void meta_begin(struct pipeline *p, const struct session *target, const struct meta_run *run);
 /* The target's texts of the wait reasons that the snapshot has: keys waitreason.N (trace/extra.h). */
 void meta_snapshot(struct pipeline *p, const struct session *target, const struct snapshot *s);
 void meta_end(struct pipeline *p, const struct capture_counts *cc, uint64_t duration_ns);

@@ -14,7 +14,7 @@ struct pipeline {
 	struct summary *summary;
 	struct spool_writer *spool;
 	bool has_snapshot, saw_exec, spool_failed;
-	VEC(struct record) held;   /* their text is a copy */
+	VEC(struct record) held; /* their text is a copy */
 };
 
 int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, struct why *why)
@@ -34,10 +34,7 @@ int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, stru
 		p->spool = spool_create(p->spool_fd, cfg->symbols);
 	}
 	p->stacks = stacks_new(cfg->symbols);
-	bool few_cpus = sysconf(_SC_NPROCESSORS_ONLN) <= 8;
-
-	p->writer = writer_new(p->fd, cfg->minor, few_cpus ? WRITER_TICK_SHIFT_FEW_CPUS : WRITER_TICK_SHIFT,
-			       p->stacks);
+	p->writer = writer_new(p->fd, cfg->minor, cfg->tick_shift, p->stacks);
 	p->summary = summary_new(p->stacks);
 	struct order_config oc = {
 		.writer = p->writer,

@@ -19,6 +19,7 @@ struct pipeline;
 struct pipeline_config {
 	int fd;                    /* of the trace; owned from now on */
 	int minor;                 /* header: 22 or 23 */
+	unsigned tick_shift;       /* unit of time (trace/writer.h) */
 	struct symbols *symbols;
 	const char *spool_path;    /* NULL: none */
 	bool wait_objects;

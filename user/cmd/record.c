@@ -2,9 +2,9 @@
 /*
  * record.c - gotrace record: attach to a process (or start one), record, detach, tell.
  *
- * The order of things is what keeps the target safe and the trace right: everything that can refuse comes before the
- * first probe; nothing is recorded before all probes are in; the goroutines are read after the first record; probes
- * are out before the rest is written.
+ * The order of things is what keeps the target safe and the trace right: everything that can refuse
+ * comes before the first probe; nothing is recorded before all probes are in; the goroutines are
+ * read after the first record; probes are out before the rest is written.
  */
 #include "base/output.h"
 #include "capture/capture.h"
@@ -30,7 +30,8 @@ enum { SYSCALLS_UPROBE, SYSCALLS_OFF };
 enum {
 	MAX_DRAIN = 1 << 16, /* records at a time: then the target's end and Ctrl-C are looked at */
 	IDLE_NS = 1000000000,
-	SLACK_NS = 1000000,  /* a record's stamp is older than its place in the ring by the probe's run */
+	SLACK_NS = 1000000, /* a record's stamp is older than its place in the ring by the probe's
+			       run */
 };
 
 struct record_options {
@@ -42,42 +43,48 @@ struct record_options {
 
 #define OPTION(field) offsetof(struct record_options, field)
 static const struct option_row rows[] = {
-	{"pid", 'p', OPT_UINT, OPTION(pid), "PID", "the running Go process to record"},
-	{"output", 'o', OPT_STRING, OPTION(output), "FILE",
-	 "the trace (trace.out); - is stdout; %p pid, %t time, %h host"},
-	{"duration", 'd', OPT_DURATION, OPTION(duration_ns), "TIME",
-	 "end after this long (10s, 500ms, 2m); else Ctrl-C or its end"},
-	{"cpu-samples", 0, OPT_STRING, OPTION(samples), "HZ|off", "CPU samples a second (99)"},
-	{"syscalls", 0, OPT_CHOICE, OPTION(syscalls), "uprobe|off", "system calls of goroutines (uprobe)"},
-	{"format", 0, OPT_CHOICE, OPTION(format), "auto|1.22|1.23", "header of the trace (auto: by the target)"},
-	{"no-stacks", 0, OPT_FLAG, OPTION(without_stacks), NULL, "cheaper: no stacks"},
-	{"no-wait-objects", 0, OPT_FLAG, OPTION(without_objects), NULL,
-	 "cheaper: not what a blocked goroutine waits for"},
-	{"sweep", 0, OPT_FLAG, OPTION(with_sweep), NULL, "also the GC's sweep ranges (a trap per swept span)"},
-	{"ring", 0, OPT_SIZE, OPTION(ring_bytes), "SIZE", "kernel ring buffer (64mb)"},
-	{"link", 0, OPT_CHOICE, OPTION(link), "auto|multi|single", "how probes are attached (auto)"},
-	{"spool", 0, OPT_STRING, OPTION(spool), "FILE", "also keep the raw records, for gotrace replay"},
-	{"quiet", 'q', OPT_FLAG, OPTION(quiet), NULL, "no summary, no progress"},
-	{"verbose", 'v', OPT_FLAG, OPTION(verbose), NULL, "say what is being done"},
-	{"empty-program", 0, OPT_FLAG, OPTION(empty_program), NULL, NULL},
+	{ "pid", 'p', OPT_UINT, OPTION(pid), "PID", "the running Go process to record" },
+	{ "output", 'o', OPT_STRING, OPTION(output), "FILE",
+	  "the trace (trace.out); - is stdout; %p pid, %t time, %h host" },
+	{ "duration", 'd', OPT_DURATION, OPTION(duration_ns), "TIME",
+	  "end after this long (10s, 500ms, 2m); else Ctrl-C or its end" },
+	{ "cpu-samples", 0, OPT_STRING, OPTION(samples), "HZ|off", "CPU samples a second (99)" },
+	{ "syscalls", 0, OPT_CHOICE, OPTION(syscalls), "uprobe|off",
+	  "system calls of goroutines (uprobe)" },
+	{ "format", 0, OPT_CHOICE, OPTION(format), "auto|1.22|1.23",
+	  "header of the trace (auto: by the target)" },
+	{ "no-stacks", 0, OPT_FLAG, OPTION(without_stacks), NULL, "cheaper: no stacks" },
+	{ "no-wait-objects", 0, OPT_FLAG, OPTION(without_objects), NULL,
+	  "cheaper: not what a blocked goroutine waits for" },
+	{ "sweep", 0, OPT_FLAG, OPTION(with_sweep), NULL,
+	  "also the GC's sweep ranges (a trap per swept span)" },
+	{ "ring", 0, OPT_SIZE, OPTION(ring_bytes), "SIZE", "kernel ring buffer (64mb)" },
+	{ "link", 0, OPT_CHOICE, OPTION(link), "auto|multi|single",
+	  "how probes are attached (auto)" },
+	{ "spool", 0, OPT_STRING, OPTION(spool), "FILE",
+	  "also keep the raw records, for gotrace replay" },
+	{ "quiet", 'q', OPT_FLAG, OPTION(quiet), NULL, "no summary, no progress" },
+	{ "verbose", 'v', OPT_FLAG, OPTION(verbose), NULL, "say what is being done" },
+	{ "empty-program", 0, OPT_FLAG, OPTION(empty_program), NULL, NULL },
 };
 
 struct recording {
 	struct record_options opt;
 	unsigned sample_hz;
-	char **command;            /* of a program that we start, else NULL */
-	int child;                 /* its pid, 0 none */
-	bool is_released;          /* it runs */
-	bool target_ended;         /* which ended the recording */
+	char **command;    /* of a program that we start, else NULL */
+	int child;         /* its pid, 0 none */
+	bool is_released;  /* it runs */
+	bool target_ended; /* which ended the recording */
 	char *output_name;
+	char *arguments; /* as given, for the metadata */
 	struct session target;
 	struct capture *capture;
 	struct pipeline *pipeline;
 	struct capture_sink sink;
 	struct snapshot_counts seen;
 	uint64_t start_ns, begin_ns, end_ns; /* of gotrace, of the recording */
-	uint64_t cpu_begin_ns, cpu_ns; /* of the target, while recorded */
-	uint64_t told_ns;          /* stamp of the youngest record */
+	uint64_t cpu_begin_ns, cpu_ns;       /* of the target, while recorded */
+	uint64_t told_ns;                    /* stamp of the youngest record */
 	/* the heap between two drains */
 	struct heap heap;
 	uint64_t heap_ns, live_told, goal_told;
@@ -94,7 +101,7 @@ static void on_signal(int sig)
 
 static void catch_signals(void)
 {
-	struct sigaction sa = {.sa_handler = on_signal};
+	struct sigaction sa = { .sa_handler = on_signal };
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
@@ -102,11 +109,12 @@ static void catch_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* ------------------------------------------------------------------------------- records on their way */
+/* ------------------------------------------------------------------------------- records on their
+ * way */
 
 static void tell_heap(struct recording *r)
 {
-	struct record rec = {.ts_ns = r->heap_ns, .p = RECORD_NO_P};
+	struct record rec = { .ts_ns = r->heap_ns, .p = RECORD_NO_P };
 
 	r->heap_due = false;
 	if (r->heap.live_bytes != r->live_told) {
@@ -135,7 +143,8 @@ static void on_record(void *ctx, const struct record *rec)
 /* So far it is recorded, even if nothing happens: a trace is as long as its recording. */
 static void tell_time(struct recording *r, uint64_t ts_ns)
 {
-	pipeline_record(r->pipeline, &(struct record){.type = REC_TIME, .ts_ns = ts_ns, .p = RECORD_NO_P});
+	pipeline_record(r->pipeline,
+			&(struct record){ .type = REC_TIME, .ts_ns = ts_ns, .p = RECORD_NO_P });
 	r->told_ns = max_u64(r->told_ns, ts_ns);
 }
 
@@ -230,8 +239,17 @@ static int open_target(struct recording *r, struct why *why)
 	if (err)
 		return err;
 	if (r->target.process->state == 'T')
-		log_warn("process %d is stopped: nothing happens in it until it goes on", r->target.process->pid);
+		log_warn("process %d is stopped: nothing happens in it until it goes on",
+			 r->target.process->pid);
 	return r->child ? 0 : prove(r, why);
+}
+
+/* The unit of time: what this machine can fill it with. */
+static unsigned tick_shift_here(void)
+{
+	bool few_cpus = sysconf(_SC_NPROCESSORS_ONLN) <= 8;
+
+	return few_cpus ? WRITER_TICK_SHIFT_FEW_CPUS : WRITER_TICK_SHIFT;
 }
 
 static int minor_of(const struct recording *r)
@@ -257,6 +275,7 @@ static int open_output(struct recording *r, struct why *why)
 	struct pipeline_config pc = {
 		.fd = fd,
 		.minor = minor_of(r),
+		.tick_shift = tick_shift_here(),
 		.symbols = r->target.symbols,
 		.spool_path = r->opt.spool,
 		.wait_objects = !r->opt.without_objects,
@@ -279,7 +298,7 @@ static int open_capture(struct recording *r, struct why *why)
 		.empty_program = r->opt.empty_program,
 	};
 
-	r->sink = (struct capture_sink){.record = on_record, .stack = on_stack, .ctx = r};
+	r->sink = (struct capture_sink){ .record = on_record, .stack = on_stack, .ctx = r };
 	return capture_open(&cc, &r->capture, why);
 }
 
@@ -287,7 +306,7 @@ static int open_capture(struct recording *r, struct why *why)
 static int arm(struct recording *r, struct why *why)
 {
 	struct snapshot_source src = source_of(r);
-	struct snapshot snap = {0};
+	struct snapshot snap = { 0 };
 	int err = 0;
 
 	r->begin_ns = now_ns();
@@ -333,9 +352,11 @@ static void show_progress(struct recording *r, bool last)
 	}
 	if (now - shown_ns < 250000000)
 		return;
-	fprintf(stderr, "\r%7.1f s   %10llu events   %6.0f k/s   %llu lost   %.1f MB   Ctrl-C ends ",
+	fprintf(stderr,
+		"\r%7.1f s   %10llu events   %6.0f k/s   %llu lost   %.1f MB   Ctrl-C ends ",
 		(double)(now - r->begin_ns) / 1e9, (unsigned long long)c->events,
-		shown_ns ? (double)(c->events - shown_events) / ((double)(now - shown_ns) / 1e6) : 0.0,
+		shown_ns ? (double)(c->events - shown_events) / ((double)(now - shown_ns) / 1e6)
+			 : 0.0,
 		(unsigned long long)c->lost, (double)pipeline_bytes(r->pipeline) / 1e6);
 	shown_ns = now;
 	shown_events = c->events;
@@ -356,7 +377,7 @@ static int prove_late(struct recording *r, struct why *why)
 
 static int record_until_over(struct recording *r, struct why *why)
 {
-	struct pollfd end = {.fd = r->target.process->pidfd, .events = POLLIN};
+	struct pollfd end = { .fd = r->target.process->pidfd, .events = POLLIN };
 	int err = 0;
 
 	while (!is_over(r) && !err) {
@@ -365,7 +386,8 @@ static int record_until_over(struct recording *r, struct why *why)
 		long n = drain(r);
 
 		if (n < 0)
-			return why_set(why, (int)n, "reading the ring buffer: %s", strerror((int)-n));
+			return why_set(why, (int)n, "reading the ring buffer: %s",
+				       strerror((int)-n));
 		if (n < MAX_DRAIN && now > r->told_ns + IDLE_NS)
 			tell_time(r, now - SLACK_NS);
 		pipeline_idle(r->pipeline, now);
@@ -426,15 +448,20 @@ static int tell_write_error(struct recording *r, int err, struct why *why)
 	double seconds = until > r->begin_ns ? (double)(until - r->begin_ns) / 1e9 : 0;
 
 	if (err == -EPIPE)
-		return why_set(why, err, "nobody reads the output any more: recording ended after %.1f MB",
-			(double)pipeline_bytes(r->pipeline) / 1e6);
+		return why_set(why, err,
+			       "nobody reads the output any more: recording ended after %.1f MB",
+			       (double)pipeline_bytes(r->pipeline) / 1e6);
 	if (pipeline_spool_failed(r->pipeline))
-		return why_set(why, err, "%s: %s; recording ended there. %s is a whole trace of %.1f s",
-			r->opt.spool, strerror(-err), r->output_name, seconds);
+		return why_set(why, err,
+			       "%s: %s; recording ended there. %s is a whole trace of %.1f s",
+			       r->opt.spool, strerror(-err), r->output_name, seconds);
 	if (!until)
-		return why_set(why, err, "%s: %s; recording ended there, nothing of it could be kept",
-			r->output_name, strerror(-err));
-	return why_set(why, err, "%s: %s; recording ended there. What it holds is a valid trace of the first %.1f s",
+		return why_set(why, err,
+			       "%s: %s; recording ended there, nothing of it could be kept",
+			       r->output_name, strerror(-err));
+	return why_set(
+		why, err,
+		"%s: %s; recording ended there. What it holds is a valid trace of the first %.1f s",
 		r->output_name, strerror(-err), seconds);
 }
 
@@ -465,6 +492,7 @@ static void close_recording(struct recording *r)
 	pipeline_close(r->pipeline);
 	session_close(&r->target);
 	free(r->output_name);
+	free(r->arguments);
 }
 
 static int run(struct recording *r, struct why *why)
@@ -476,7 +504,9 @@ static int run(struct recording *r, struct why *why)
 	if (!err)
 		err = open_capture(r, why);
 	if (!err) {
-		meta_begin(r->pipeline, &r->target, r->command);
+		struct meta_run run = { r->arguments, r->command != NULL, tick_shift_here() };
+
+		meta_begin(r->pipeline, &r->target, &run);
 		err = arm(r, why);
 	}
 	if (err)
@@ -489,12 +519,23 @@ static int run(struct recording *r, struct why *why)
 	return finish(r, err, why);
 }
 
+static char *join(int argc, char **argv)
+{
+	struct buf b = { 0 };
+
+	for (int i = 0; i < argc; i++)
+		buf_printf(&b, "%s%s", i ? " " : "", argv[i]);
+	buf_byte(&b, 0);
+	return (char *)b.v;
+}
+
 static int check_options(struct recording *r, int argc, char **argv, struct why *why)
 {
 	r->command = argc ? argv : NULL;
 	if (!r->opt.pid == !r->command)
-		return why_set(why, -EINVAL, r->opt.pid ? "either -p PID or a command, not both"
-							: "which process? Give -p PID, or a command after --");
+		return why_set(why, -EINVAL,
+			       r->opt.pid ? "either -p PID or a command, not both"
+					  : "which process? Give -p PID, or a command after --");
 	r->sample_hz = 99;
 	if (r->opt.samples && !strcmp(r->opt.samples, "off"))
 		r->sample_hz = 0;
@@ -504,7 +545,8 @@ static int check_options(struct recording *r, int argc, char **argv, struct why 
 
 		r->sample_hz = (unsigned)hz;
 		if (!hz || hz > 10000 || *end)
-			return why_set(why, -EINVAL, "--cpu-samples: '%s' is not off or 1 to 10000", r->opt.samples);
+			return why_set(why, -EINVAL, "--cpu-samples: '%s' is not off or 1 to 10000",
+				       r->opt.samples);
 	}
 	log_level += r->opt.verbose;
 	return 0;
@@ -512,8 +554,8 @@ static int check_options(struct recording *r, int argc, char **argv, struct why 
 
 int cmd_record(int argc, char **argv)
 {
-	struct recording r = {.opt = {.output = "trace.out"}, .start_ns = now_ns()};
-	struct why why = {""};
+	struct recording r = { .opt = { .output = "trace.out" }, .start_ns = now_ns() };
+	struct why why = { "" };
 	int first, err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc, argv, &first, &why);
 
 	if (err == -ECANCELED) {
@@ -528,6 +570,7 @@ int cmd_record(int argc, char **argv)
 	if (err)
 		return misuse("record", &why);
 	catch_signals();
+	r.arguments = join(argc, argv);
 	int code = run(&r, &why);
 
 	if (r.child && !r.is_released) {

@@ -20,9 +20,11 @@ struct replay_cmd {
 };
 
 static const struct option_row rows[] = {
-	{"output", 'o', OPT_STRING, offsetof(struct replay_cmd, output), "FILE", "the trace (trace.out); - is stdout"},
-	{"format", 0, OPT_CHOICE, offsetof(struct replay_cmd, format), "auto|1.22|1.23", "header of the trace"},
-	{"quiet", 'q', OPT_FLAG, offsetof(struct replay_cmd, quiet), NULL, "no summary"},
+	{ "output", 'o', OPT_STRING, offsetof(struct replay_cmd, output), "FILE",
+	  "the trace (trace.out); - is stdout" },
+	{ "format", 0, OPT_CHOICE, offsetof(struct replay_cmd, format), "auto|1.22|1.23",
+	  "header of the trace" },
+	{ "quiet", 'q', OPT_FLAG, offsetof(struct replay_cmd, quiet), NULL, "no summary" },
 };
 
 struct replay {
@@ -33,18 +35,41 @@ struct replay {
 	int err;
 };
 
-/* A spool begins with its metadata; the Go version in it decides the header. */
+/* The number that stands after key in text; otherwise if there is none. */
+static unsigned number_after(const char *text, size_t n, const char *key, unsigned otherwise)
+{
+	const char *p = memmem(text, n, key, strlen(key)), *end = text + n;
+	unsigned x = 0;
+
+	if (!p)
+		return otherwise;
+	for (p += strlen(key); p < end && *p >= '0' && *p <= '9' && x < 1000; p++)
+		x = x * 10 + (unsigned)(*p - '0');
+	return x;
+}
+
+static int minor_of(const struct replay *r, unsigned go_minor)
+{
+	switch (r->opt.format) {
+	case FORMAT_22:
+		return 22;
+	case FORMAT_23:
+		return 23;
+	}
+	return go_minor >= 23 ? 23 : 22;
+}
+
+/* A spool begins with its metadata, which decides the header and the unit of time. */
 static void on_meta(void *ctx, const char *text, size_t n)
 {
 	struct replay *r = ctx;
 	struct why why;
-	int minor = 0;
 
 	if (!r->pipeline) {
-		const char *v = memmem(text, n, "go_version=go1.", 15);
+		unsigned shift = number_after(text, n, "tick_shift=", WRITER_TICK_SHIFT);
 
-		minor = v && v + 15 < text + n ? atoi(v + 15) : 0;
-		r->config.minor = r->opt.format == FORMAT_22 ? 22 : r->opt.format == FORMAT_23 || minor >= 23 ? 23 : 22;
+		r->config.minor = minor_of(r, number_after(text, n, "go_version=go1.", 0));
+		r->config.tick_shift = shift <= 16 ? shift : WRITER_TICK_SHIFT;
 		r->err = pipeline_open(&r->config, &r->pipeline, &why);
 	}
 	if (!r->err)
@@ -96,13 +121,14 @@ static void name_spool(struct why *why, const char *path, const char *output)
 {
 	struct why reason = *why;
 
-	why_set(why, -EIO, "%s: %s; what stood before is in %s, which is valid", path, reason.text, output);
+	why_set(why, -EIO, "%s: %s; what stood before is in %s, which is valid", path, reason.text,
+		output);
 }
 
 static int run(struct replay *r, const char *path)
 {
 	struct spool_reader *spool;
-	struct why why = {""};
+	struct why why = { "" };
 	int err = spool_open(path, &spool, &why);
 
 	if (err)
@@ -114,7 +140,7 @@ static int run(struct replay *r, const char *path)
 	}
 	r->config.symbols = spool_symbols(spool);
 	r->config.wait_objects = true;
-	struct spool_sink sink = {on_meta, on_snapshot, on_stack, on_record, r};
+	struct spool_sink sink = { on_meta, on_snapshot, on_stack, on_record, r };
 
 	err = spool_read(spool, &sink, &why);
 	int code = EXIT_FAILED;
@@ -123,7 +149,8 @@ static int run(struct replay *r, const char *path)
 		int write_err = pipeline_finish(r->pipeline);
 
 		if (write_err)
-			err = why_set(&why, write_err, "%s: %s", r->opt.output, strerror(-write_err));
+			err = why_set(&why, write_err, "%s: %s", r->opt.output,
+				      strerror(-write_err));
 		else if (err)
 			name_spool(&why, path, r->opt.output);
 		code = err ? fail(-EIO, &why) : tell(r);
@@ -137,8 +164,8 @@ static int run(struct replay *r, const char *path)
 
 int cmd_replay(int argc, char **argv)
 {
-	struct replay r = {.opt = {.output = "trace.out"}};
-	struct why why = {""};
+	struct replay r = { .opt = { .output = "trace.out" } };
+	struct why why = { "" };
 	int first, err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc, argv, &first, &why);
 
 	/* options may also stand after the spool's name */
@@ -146,7 +173,8 @@ int cmd_replay(int argc, char **argv)
 	int rest = 0;
 
 	if (path)
-		err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc - first - 1, argv + first + 1, &rest, &why);
+		err = options_parse(rows, ARRAY_SIZE(rows), &r.opt, argc - first - 1,
+				    argv + first + 1, &rest, &why);
 	if (err == -ECANCELED) {
 		printf("usage: gotrace replay SPOOL [-o FILE]\n\n");
 		options_help(rows, ARRAY_SIZE(rows));

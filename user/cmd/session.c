@@ -21,7 +21,7 @@ int fail(int err, const struct why *why)
 
 int blame_end(const struct process *p, int err, struct why *why)
 {
-	struct pollfd end = {.fd = p ? p->pidfd : -1, .events = POLLIN};
+	struct pollfd end = { .fd = p ? p->pidfd : -1, .events = POLLIN };
 
 	if (!p || poll(&end, 1, 100) <= 0)
 		return err;
@@ -36,15 +36,17 @@ int misuse(const char *verb, const struct why *why)
 
 static int open_binary(int fd, const char *name, struct session *s, struct why *why)
 {
-	struct why reason = {""};
+	struct why reason = { "" };
 	int err = image_open(fd, &s->image, &reason);
 
 	if (err)
 		return why_set(why, err, "%s: %s", name, reason.text);
 	err = buildinfo_read(s->image, &s->build, why);
 	if (err)
-		return why_set(why, -ENOTSUP, "%s is not a Go program: no Go version in it. "
-			       "If it starts one, give that one's pid", name);
+		return why_set(why, -ENOTSUP,
+			       "%s is not a Go program: no Go version in it. "
+			       "If it starts one, give that one's pid",
+			       name);
 	err = pclntab_open(s->image, &s->build.version, &s->table, why);
 	return err ? -ENOTSUP : 0;
 }
@@ -66,7 +68,7 @@ static int make(struct session *s, const struct plan_options *opt, struct why *w
 
 int session_open_pid(int pid, const struct plan_options *opt, struct session *ret, struct why *why)
 {
-	struct session s = {0};
+	struct session s = { 0 };
 	int err = process_open(pid, &s.process, why);
 
 	if (!err)
@@ -84,10 +86,11 @@ int session_open_pid(int pid, const struct plan_options *opt, struct session *re
 	return 0;
 }
 
-int session_open_file(const char *path, const struct plan_options *opt, struct session *ret, struct why *why)
+int session_open_file(const char *path, const struct plan_options *opt, struct session *ret,
+		      struct why *why)
 {
 	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct session s = {0};
+	struct session s = { 0 };
 
 	if (fd < 0)
 		return why_set(why, -errno, "cannot open %s: %s", path, strerror(errno));
@@ -111,5 +114,5 @@ void session_close(struct session *s)
 	pclntab_close(s->table);
 	image_close(s->image);
 	process_close(s->process);
-	*s = (struct session){0};
+	*s = (struct session){ 0 };
 }
