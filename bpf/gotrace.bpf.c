@@ -454,6 +454,24 @@ static __always_inline __u64 goroutine_of(struct scratch *s, const struct regs *
 	return 0;
 }
 
+/*
+ * Who knows all gs needs no more of an end than the thread's P. Since Go 1.26 not even that: every
+ * P that a thread takes passes wirep. Before, exitsyscallfast takes back the P that the thread had
+ * at its begin without a probe, also out of the syscall of another thread that it went to
+ * meanwhile.
+ */
+static __always_inline int on_syscall_exit(__u8 kind, __u64 gp, __u32 tid)
+{
+	struct gt_full r = {};
+
+	if (has_quiet_wirep) {
+		fill_head(&r.head, kind, gp, tid);
+		r.pp = read_u64(read_u64(gp + off.g_m) + off.m_p);
+		return emit_full(&r);
+	}
+	return emit_g(kind, gp, tid, 0);
+}
+
 /* reentersyscall's entry: pc and frame of the caller are in registers. False: no scratch space here
  * and now. */
 static __always_inline bool on_syscall_entry(const struct gt_regs *ctx, __u32 tid)
@@ -475,12 +493,10 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	__u8 kind = GT_COOKIE_PROBE(cookie), arg = GT_COOKIE_ARG(cookie);
 	__u8 source = GT_COOKIE_GSRC(cookie);
 
-	/* Who knows all gs needs no more of an end: the P that a thread lost or took speaks for
-	 * itself (a probe at wirep). */
 	const __u64 ax = REG(ctx, ax), r14 = REG(ctx, r14);
 
 	if ((kind == GT_P_SYSCALL_END || kind == GT_P_SYSCALL_END_CAS) && !read_goid)
-		return emit_g(kind, source == GT_G_R14 ? r14 : ax, tid, 0);
+		return on_syscall_exit(kind, source == GT_G_R14 ? r14 : ax, tid);
 	if (kind == GT_P_SYSCALL_BEGIN && off.g_syscallbp && !read_goid &&
 	    on_syscall_entry(ctx, tid))
 		return 0;

@@ -28,6 +28,8 @@ const volatile bool want_objects = true;
 const volatile __u8 hidden_frames;
 /* Skip of GoStop: 1 up to Go 1.24, 0 since (runtime/traceruntime.go: GoStop). */
 const volatile __u8 stop_skip;
+/* Go <= 1.25: exitsyscallfast takes a P without passing a probe. */
+const volatile bool has_quiet_wirep;
 /* pcs without goexit that the target's own tracer takes at most. */
 const volatile __u32 max_frames = 126;
 /* enum block_reason by what stands in m: the same since Go 1.22. */

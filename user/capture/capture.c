@@ -94,6 +94,7 @@ static int load(struct capture *c, const struct capture_config *cfg, bool multi,
 	c->skel->rodata->gc_worker_pc = plan->globals.gc_bg_mark_worker + cfg->process->bias;
 	c->skel->rodata->tls_g = (int32_t)plan->globals.tls_g;
 	c->skel->rodata->hidden_frames = go_version_cmp(cfg->version, 1, 21, 0) < 0;
+	c->skel->rodata->has_quiet_wirep = go_version_cmp(cfg->version, 1, 26, 0) < 0;
 	c->skel->rodata->stop_skip = go_version_cmp(cfg->version, 1, 25, 0) < 0;
 	/* runtime/tracestack.go traceStack: a buffer of 128 with the skip in front; since 1.26 one
 	 * of 135 */
