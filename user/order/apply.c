@@ -337,11 +337,17 @@ static void on_proc_start(struct emit *e, struct m *m, const struct record *r)
 {
 	struct p *p = emit_know_p(e, r->p);
 
-	if (!p || (m->p == p && p->state == P_RUNNING))
+	if (!p || (m->p == p && p->state == P_RUNNING)) {
 		drop(e);
-	else if (m->p != p)
-		/* else Go <= 1.25 takes its own P back from a syscall (exitsyscallfast: wirep) */
+	} else {
+		/* Its own P again, in a syscall: somebody had taken it and left it idle. (The way back of a P that was
+		 * never lost is not told: capture, wirep.) */
+		if (m->p == p) {
+			e->counts.steals++;
+			emit_proc_stop(e, m);
+		}
 		drive_p(e, m, p, true);
+	}
 	if (m->p && m->p->state == P_RUNNING)
 		pay_metrics(e, m);
 }
