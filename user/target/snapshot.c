@@ -195,20 +195,25 @@ static bool frame_at(const struct reader *r, struct parked *k, uint64_t *next, u
 	return true;
 }
 
-static uint32_t walk(const struct reader *r, struct parked *k)
+/*
+ * The return addresses of a parked stack; how many. It is whole when it ends with the outermost frame, which saved a
+ * frame pointer of 0: a goroutine that went on while its stack was read leaves stale frame pointers that lead elsewhere.
+ */
+static unsigned walk(const struct reader *r, struct parked *k, uint64_t pcs[STACK_MAX_RAW], bool *is_whole)
 {
-	uint64_t pcs[STACK_MAX_RAW], next, ret;
+	uint64_t next, ret;
 	unsigned n = 0;
 
 	if (k->pc)
 		pcs[n++] = k->pc;
 	while (n < STACK_MAX_RAW && frame_at(r, k, &next, &ret) && ret) {
 		pcs[n++] = ret;
-		if (next <= k->fp)
+		if (next && next <= k->fp)
 			break;
 		k->fp = next;
 	}
-	return n ? r->src->stack(r->src->ctx, pcs, n) : 0;
+	*is_whole = n == STACK_MAX_RAW || (n && !k->fp);
+	return n;
 }
 
 static uint8_t state_of(const struct reader *r, uint32_t status, uint8_t wait_reason)
@@ -294,6 +299,60 @@ static struct snapshot_g describe(const struct reader *r, const uint8_t *g)
 	return s;
 }
 
+static struct process_piece top_of(struct parked *k)
+{
+	bool fits = k->sp >= k->lo && k->sp < k->hi;
+	uint64_t len = fits ? min_u64(k->hi - k->sp, STACK_BYTES) : 0;
+
+	return (struct process_piece){.addr = k->sp, .buf = k->bytes, .len = (uint32_t)len};
+}
+
+/* Once more, of a goroutine still in that state. */
+static bool park_again(const struct reader *r, uint64_t gp, const struct snapshot_g *was, struct parked *k)
+{
+	uint8_t g[G_BYTES];
+
+	if (process_read(r->src->process, gp, g, sizeof(g)) != sizeof(g) || is_dead(r, g))
+		return false;
+	struct snapshot_g now = describe(r, g);
+
+	if (now.goid != was->goid || now.state != was->state)
+		return false;
+	*k = parked_of(r, g, now.state);
+	struct process_piece piece = top_of(k);
+
+	process_read_many(r->src->process, &piece, 1);
+	k->got = piece.got;
+	return true;
+}
+
+/*
+ * A running goroutine's stack cannot be read, nor one that does not stay parked: what it was started with names it.
+ * That of a syscall has no frame pointer to start from before Go 1.23.
+ */
+static uint32_t stack_of(const struct reader *r, uint64_t gp, const struct snapshot_g *s, struct parked *k)
+{
+	uint64_t pcs[STACK_MAX_RAW], start = s->start_pc + 1; /* as a return address into the start function */
+	bool is_whole = false;
+	unsigned n = 0;
+
+	for (int tries = 0; s->state != GO_RUNNING && tries < 3; tries++) {
+		bool has_frames = k->fp;
+
+		n = walk(r, k, pcs, &is_whole);
+		if (s->state == GO_SYSCALL && !has_frames) {
+			is_whole = false;
+			break;
+		}
+		/* a thread of C that came in has no start, and its callers are C */
+		if (is_whole || !s->start_pc || !park_again(r, gp, s, k))
+			break;
+	}
+	if (!is_whole && s->start_pc)
+		return r->src->stack(r->src->ctx, &start, 1);
+	return n ? r->src->stack(r->src->ctx, pcs, n) : 0;
+}
+
 /* One turn: the structures of n goroutines, then the top of each parked stack, in two rounds of
  * bulk reads. */
 static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct snapshot *out)
@@ -302,6 +361,7 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 	static struct parked parked[CHUNK];
 	struct process_piece pieces[CHUNK];
 	struct snapshot_g *described[CHUNK];
+	uint64_t addresses[CHUNK];
 	size_t n_parked = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -323,29 +383,19 @@ static void read_chunk(struct reader *r, const uint64_t *gs, size_t n, struct sn
 		if (r->src->learn)
 			r->src->learn(r->src->ctx, gs[i], s->goid);
 		described[n_parked] = s;
+		addresses[n_parked] = gs[i];
 		parked[n_parked++] = parked_of(r, g[i], s->state);
 	}
 	if (!r->src->stack)
 		return;
-	for (size_t i = 0; i < n_parked; i++) {
-		struct parked *k = &parked[i];
-		bool fits = k->sp >= k->lo && k->sp < k->hi;
-		uint64_t len = fits ? min_u64(k->hi - k->sp, STACK_BYTES) : 0;
-
-		pieces[i] = (struct process_piece){ .addr = k->sp,
-						    .buf = k->bytes,
-						    .len = (uint32_t)len };
-	}
+	for (size_t i = 0; i < n_parked; i++)
+		pieces[i] = top_of(&parked[i]);
 	process_read_many(r->src->process, pieces, n_parked);
 	for (size_t i = 0; i < n_parked; i++) {
 		struct snapshot_g *s = described[i];
-		uint64_t start = s->start_pc + 1; /* as a return address into the start function */
 
 		parked[i].got = pieces[i].got;
-		/* A running goroutine's stack cannot be read; what it was started with names it. */
-		s->stack = s->state == GO_RUNNING
-				   ? r->src->stack(r->src->ctx, &start, s->start_pc != 0)
-				   : walk(r, &parked[i]);
+		s->stack = stack_of(r, addresses[i], s, &parked[i]);
 		r->counts.no_stack += !s->stack;
 	}
 }
