@@ -52,8 +52,8 @@ enum record_type {
 	REC_STW_END = 31,
 	REC_GC_BEGIN = 32,         /* concurrent mark begins; stack */
 	REC_GC_END = 33,
-	REC_ASSIST_BEGIN = 34,     /* goid helps marking; stack */
-	REC_ASSIST_END = 35,
+	REC_ASSIST_BEGIN = 34,     /* goid helps marking; stack. Again while it does: nothing new */
+	REC_ASSIST_END = 35,       /* when it does not: nothing new */
 	REC_SWEEP_BEGIN = 36,      /* P sweeps; stack */
 	REC_SWEEP_END = 37,        /* arg = bytes swept, object = bytes reclaimed */
 	REC_HEAP_ALLOC = 38,       /* arg = live heap bytes; tid 0: taken by the collector, of no thread */

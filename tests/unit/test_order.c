@@ -447,7 +447,8 @@ static void a_death_inside_a_range_closes_it(void **state)
 	REC(REC_ASSIST_BEGIN, 10, 0, 1);
 	REC(REC_GO_DESTROY, 10, 0, 1);
 	EXPECT(EV_GC_ASSIST_BEGIN, -EV_GC_ASSIST_END, EV_GO_DESTROY);
-	assert_int_equal(counts(&s)->dropped, 1);
+	/* a second try of the same assist is no event, and no loss either */
+	assert_int_equal(counts(&s)->dropped, 0);
 	story_end(&s);
 }
 
@@ -461,7 +462,8 @@ static void an_end_without_a_begin_is_dropped(void **state)
 	REC(REC_SWEEP_END, 10, 0, 1);
 	REC(REC_GC_END, 10, 0, 1);
 	assert_int_equal(s.seen.n, 0);
-	assert_int_equal(counts(&s)->dropped, 4);
+	/* that of an assist is told on the way in as well */
+	assert_int_equal(counts(&s)->dropped, 3);
 	story_end(&s);
 }
 

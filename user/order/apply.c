@@ -431,20 +431,22 @@ static void on_gc_end(struct emit *e, struct m *m, const struct record *r)
 		drop(e);
 }
 
+/* Told once for each try of an assist: the first begins it. */
 static void on_assist_begin(struct emit *e, struct m *m, const struct record *r)
 {
-	if (has_context(m, r) && !m->g->in_assist)
-		emit_assist_begin(e, m, stack_of(e, m, r));
-	else
+	if (!has_context(m, r))
 		drop(e);
+	else if (!m->g->in_assist)
+		emit_assist_begin(e, m, stack_of(e, m, r));
 }
 
+/* Told on the way in, too, where there is none to end yet (plan.c). */
 static void on_assist_end(struct emit *e, struct m *m, const struct record *r)
 {
-	if (has_context(m, r) && m->g->in_assist)
-		emit_assist_end(e, m);
-	else
+	if (!has_context(m, r))
 		drop(e);
+	else if (m->g->in_assist)
+		emit_assist_end(e, m);
 }
 
 static bool has_p(const struct m *m, const struct record *r)

@@ -153,7 +153,12 @@ static const struct rule rules[] = {
 	 .need = GROUP, .group = 'a'},
 	{"GCMarkAssistBegin", GT_P_ASSIST_BEGIN, G(RAX), CAS("gcAssistAlloc1", RUNNING, WAITING), ONE,
 	 .need = GROUP, .group = 'a', .is_alternative = true},
-	{"GCMarkAssistEnd", GT_P_ASSIST_END, G(RAX), CAS("gcAssistAlloc1", WAITING, RUNNING), ONE,
+	/* An assist lasts until gcAssistAlloc returns, waits and retries included. Every way out passes a trace flag since
+	 * Go 1.22, and so does the way in, where no assist is open yet: order ignores that one. */
+	{"GCMarkAssistEnd", GT_P_ASSIST_END, G(R14), .since = 22, FLAG("gcAssistAlloc"), ONE, .need = GROUP, .group = 'a'},
+	{"GCMarkAssistEnd", GT_P_ASSIST_END, G(R14), .since = 22, .where = AT_LATER_FLAGS, .funcs = "gcAssistAlloc",
+	 .min = 2, .max = 5, .need = GROUP, .group = 'a'},
+	{"GCMarkAssistEnd", GT_P_ASSIST_END, G(RAX), .until = 21, CAS("gcAssistAlloc1", WAITING, RUNNING), ONE,
 	 .need = GROUP, .group = 'a'},
 
 	{"GCSweepBegin", GT_P_SWEEP_BEGIN, FLAG("(*mcentral).cacheSpan|deductSweepCredit|(*mheap).reclaim"),
