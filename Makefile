@@ -81,9 +81,11 @@ test-live:
 	tests/run live
 matrix: $(B)/gotrace
 	scripts/matrix $(MATRIX)
+real: $(B)/gotrace
+	scripts/real-programs $(REAL)
 bench: $(B)/gotrace
 	GOTRACE=$(abspath $(B)/gotrace) scripts/bench $(BENCH)
 demo:
 	scripts/setup
 	scripts/demo
-.PHONY: test test-cli test-live matrix bench demo
+.PHONY: test test-cli test-live matrix real bench demo
