@@ -15,8 +15,36 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* ------------------------------------------------------------------------------- what a thread
- * does */
+/* ---------------------------------------------------------------- what the handlers share */
+
+/* Counts of frames are small; what a register holds is not trusted to be. */
+static __always_inline __u8 skip_of(__u64 x)
+{
+	return x > 127 ? 127 : x;
+}
+
+/* The goid of the goroutine in s->g, which was read. */
+static __always_inline void with_goid(struct scratch *s, struct gt_full *r)
+{
+	r->goid = G(s, g_goid, __u64);
+	r->head.flags |= GT_F_GOID;
+}
+
+/* The goid of the record's goroutine, read from its g. */
+static __always_inline void fetch_goid(struct gt_full *r)
+{
+	r->goid = read_u64(r->head.gp + off.g_goid);
+	r->head.flags |= r->goid ? GT_F_GOID : GT_F_BAD_READ;
+}
+
+/* The P of the thread, which runs r14. False: not to be read. */
+static __always_inline bool with_p(struct scratch *s, struct gt_full *r, const struct regs *regs)
+{
+	if (!s || !read_m_head(s, m_of(s, regs->r14)))
+		return false;
+	r->pp = M(s, m_p, __u64);
+	return true;
+}
 
 /*
  * The goroutine on whose behalf the thread acts at a site on the system stack: m.curg, its stack
@@ -27,11 +55,10 @@ char LICENSE[] SEC("license") = "GPL";
 static __noinline int add_curg(struct scratch *s, struct gt_full *r, const struct regs *regs,
 			       __u64 leaf)
 {
-	if (!s || !r || !read_m_head(s, m_of(s, regs->r14)))
+	if (!r || !with_p(s, r, regs))
 		return -1;
 	__u64 curg = M(s, m_curg, __u64);
 
-	r->pp = M(s, m_p, __u64);
 	if (!curg)
 		return 0;
 	r->creator = curg;
@@ -93,8 +120,7 @@ static __always_inline int emit_g_and_goid(__u8 kind, __u64 gp, __u32 tid)
 	struct gt_full r = {};
 
 	fill_head(&r.head, kind, gp, tid);
-	r.goid = read_u64(gp + off.g_goid);
-	r.head.flags = r.goid ? GT_F_GOID : GT_F_BAD_READ;
+	fetch_goid(&r);
 	return emit_full(&r);
 }
 
@@ -108,10 +134,9 @@ static __always_inline int emit_hot(struct scratch *s, const struct regs *regs, 
 	struct gt_full r = {};
 
 	fill_head(&r.head, kind, gp, tid);
-	r.goid = read_u64(gp + off.g_goid);
-	r.head.flags = flags | (r.goid ? GT_F_GOID : GT_F_BAD_READ);
-	if (s && read_m_head(s, m_of(s, regs->r14)))
-		r.pp = M(s, m_p, __u64);
+	r.head.flags = flags;
+	fetch_goid(&r);
+	with_p(s, &r, regs);
 	return emit_full(&r);
 }
 
@@ -176,18 +201,17 @@ static __always_inline bool object_of(struct scratch *s, __u8 reason, __u64 lock
 	return false;
 }
 
-/* ------------------------------------------------------------------------------- handlers */
+/* ---------------------------------------------------------------- handlers */
 
-/* runtime/traceruntime.go numbers since 1.21; before, the v1 event number is put through by user
- * space */
+/* m.waitTraceBlockReason: runtime/traceruntime.go numbers since 1.22; before, an event number that
+ * user space translates */
 static __always_inline int on_park(struct scratch *s, struct gt_full *r)
 {
 	if (!read_g(s, r->head.gp, true)) {
 		r->head.flags |= GT_F_BAD_READ | GT_F_NO_STACK;
 		return emit_full(r);
 	}
-	r->goid = G(s, g_goid, __u64);
-	r->head.flags |= GT_F_GOID;
+	with_goid(s, r);
 	r->wait_reason = G(s, g_waitreason, __u8);
 	if (read_m(s, G(s, g_m, __u64))) {
 		r->pp = M(s, m_p, __u64);
@@ -210,8 +234,7 @@ static __always_inline int on_stop(struct scratch *s, struct gt_full *r)
 		r->head.flags |= GT_F_BAD_READ | GT_F_NO_STACK;
 		return emit_full(r);
 	}
-	r->goid = G(s, g_goid, __u64);
-	r->head.flags |= GT_F_GOID;
+	with_goid(s, r);
 	r->stack = stack_of_sched(s, 0);
 	return emit_full(r);
 }
@@ -219,10 +242,8 @@ static __always_inline int on_stop(struct scratch *s, struct gt_full *r)
 static __always_inline int on_unblock(struct scratch *s, struct gt_full *r, const struct regs *regs,
 				      __u64 leaf)
 {
-	if (read_goid) {
-		r->goid = read_u64(r->head.gp + off.g_goid);
-		r->head.flags |= r->goid ? GT_F_GOID : GT_F_BAD_READ;
-	}
+	if (read_goid)
+		fetch_goid(r);
 	add_curg(s, r, regs, leaf);
 	return emit_full(r);
 }
@@ -232,9 +253,7 @@ static __always_inline int on_unblock(struct scratch *s, struct gt_full *r, cons
 static __always_inline int on_unblock_worker(struct scratch *s, struct gt_full *r,
 					     const struct regs *regs)
 {
-	if (read_u64(r->head.gp + off.g_startpc) == gc_worker_pc &&
-	    read_m_head(s, m_of(s, regs->r14))) {
-		r->pp = M(s, m_p, __u64);
+	if (read_u64(r->head.gp + off.g_startpc) == gc_worker_pc && with_p(s, r, regs)) {
 		r->arg = r->pp ? read_u64(r->pp + off.p_gc_worker_mode) : 0;
 		r->head.reason = (__u8)r->arg;
 	}
@@ -247,8 +266,7 @@ static __always_inline int on_create(struct scratch *s, struct gt_full *r, const
 		r->head.flags |= GT_F_BAD_READ;
 		return emit_full(r);
 	}
-	r->goid = G(s, g_goid, __u64);
-	r->head.flags |= GT_F_GOID;
+	with_goid(s, r);
 	r->arg = G(s, g_startpc, __u64);
 	r->head.skip = 2; /* systemstack_switch, newproc */
 	add_curg(s, r, regs, regs->ip);
@@ -258,8 +276,7 @@ static __always_inline int on_create(struct scratch *s, struct gt_full *r, const
 static __always_inline int on_coro_switch(struct scratch *s, struct gt_full *r)
 {
 	r->head.gp -= off.g_sched_sp; /* gogo(&next.sched) */
-	r->goid = read_u64(r->head.gp + off.g_goid);
-	r->head.flags |= r->goid ? GT_F_GOID : GT_F_BAD_READ;
+	fetch_goid(r);
 	return emit_full(r);
 }
 
@@ -268,8 +285,7 @@ static __always_inline int on_coro_switch(struct scratch *s, struct gt_full *r)
 static __always_inline int on_syscall_begin(struct scratch *s, struct gt_full *r, __u64 pc,
 					    __u64 fp, __u64 anchor)
 {
-	r->goid = G(s, g_goid, __u64);
-	r->head.flags |= GT_F_GOID;
+	with_goid(s, r);
 	r->stack = stack_from(s, pc, fp, anchor);
 	return emit_full(r);
 }
@@ -301,23 +317,20 @@ static __always_inline int on_syscall_end(struct scratch *s, struct gt_full *r, 
 	return emit_full(r);
 }
 
-static __always_inline int with_goid(struct scratch *s, struct gt_full *r)
+/* The current goroutine, its stack and P: it does this itself. */
+static __always_inline void by_curg(struct scratch *s, struct gt_full *r, const struct regs *regs)
 {
-	r->goid = G(s, g_goid, __u64);
-	r->head.flags |= GT_F_GOID;
-	return 0;
+	add_curg(s, r, regs, 0);
+	r->head.gp = r->creator;
+	r->creator = 0;
 }
 
 /* An event of the current goroutine with its stack: STW, GC, GOMAXPROCS. */
 static __always_inline int on_current(struct scratch *s, struct gt_full *r, const struct regs *regs)
 {
-	add_curg(s, r, regs, 0);
-	r->head.gp = r->creator;
-	r->creator = 0;
-	if (r->head.gp && want_stacks && !(r->head.flags & GT_F_NO_STACK)) {
-		r->goid = G(s, g_goid, __u64);
-		r->head.flags |= GT_F_GOID;
-	}
+	by_curg(s, r, regs);
+	if (r->head.gp && want_stacks && !(r->head.flags & GT_F_NO_STACK))
+		with_goid(s, r);
 	return emit_full(r);
 }
 
@@ -339,9 +352,7 @@ static __always_inline int on_sweep_span(struct scratch *s, struct gt_full *r,
 					 const struct regs *regs)
 {
 	r->arg = read_u64(read_u64(regs->ax) + 32) << 13; /* runtime.pageSize */
-	add_curg(s, r, regs, 0);
-	r->head.gp = r->creator;
-	r->creator = 0;
+	by_curg(s, r, regs);
 	return emit_full(r);
 }
 
@@ -362,12 +373,10 @@ static __noinline int on_user(struct scratch *s, const struct regs *regs, __u8 k
 {
 	if (!s)
 		return 0;
-	struct gt_text *t = bpf_ringbuf_reserve(&ring, sizeof(*t), 0);
+	struct gt_text *t = reserve(sizeof(*t), bpf_ktime_get_ns());
 
-	if (!t) {
-		count_loss(bpf_ktime_get_ns());
+	if (!t)
 		return 0;
-	}
 	__builtin_memset(&t->full, 0, sizeof(t->full));
 	t->len = 0;
 	t->key_len = 0;
@@ -400,14 +409,13 @@ static __noinline int on_user(struct scratch *s, const struct regs *regs, __u8 k
  */
 static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ctx, __u32 tid)
 {
-	__u64 gp = REG(ctx, r14), skip = REG(ctx, si), object = 0, stack = 0;
-	__u8 reason = REG(ctx, di), flags = 0;
+	__u64 gp = REG(ctx, r14), object = 0, stack = 0;
+	__u8 reason = REG(ctx, di), skip = skip_of(REG(ctx, si)), flags = 0;
 
 	if (object_of(s, reason, REG(ctx, bx), gp, &object))
 		flags |= GT_F_OBJECT;
 	if (want_stacks)
 		stack = stack_of_caller(s, gopark_pc, REG(ctx, sp), REG(ctx, bp));
-	skip = skip > 127 ? 127 : skip;
 	if (!read_goid)
 		return emit_stacked(GT_P_GOPARK, gp, tid, reason, skip, flags, stack, object);
 	struct gt_full f = { .stack = stack, .object = object };
@@ -415,8 +423,8 @@ static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ct
 	fill_head(&f.head, GT_P_GOPARK, gp, tid);
 	f.head.reason = reason;
 	f.head.skip = skip;
-	f.goid = read_u64(gp + off.g_goid);
-	f.head.flags = flags | (f.goid ? GT_F_GOID : GT_F_BAD_READ);
+	f.head.flags = flags;
+	fetch_goid(&f);
 	return emit_full(&f);
 }
 
@@ -427,15 +435,14 @@ static __always_inline int on_gopark(struct scratch *s, const struct gt_regs *ct
  */
 static __always_inline bool on_ready(struct scratch *s, const struct gt_regs *ctx, __u32 tid)
 {
-	__u64 frame[2], stack = 0,
-			skip = REG(ctx, bx); /* frame: saved frame pointer, return address */
+	__u64 frame[2], stack = 0; /* saved frame pointer, return address */
 
 	if (read_goid || read_user(frame, sizeof(frame), REG(ctx, bp), true) ||
 	    frame[1] < systemstack_lo || frame[1] >= systemstack_hi)
 		return false;
 	if (want_stacks)
 		stack = stack_above(s, systemstack_pc, frame[0]);
-	emit_stacked(GT_P_READY, REG(ctx, ax), tid, 0, skip > 127 ? 127 : skip, 0, stack, 0);
+	emit_stacked(GT_P_READY, REG(ctx, ax), tid, 0, skip_of(REG(ctx, bx)), 0, stack, 0);
 	return true;
 }
 
@@ -546,8 +553,9 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 		r.head.gp = 0;
 		return emit_full(&r);
 	case GT_P_PROC_STOP:
-		if (read_m_head(s, m_of(s, regs->r14)))
-			r.pp = M(s, m_p, __u64);
+	case GT_P_SWEEP_BEGIN:
+	case GT_P_SWEEP_END:
+		with_p(s, &r, regs);
 		return emit_full(&r);
 	case GT_P_PROCS_CHANGE:
 		r.arg = (__u32)regs->ax;
@@ -558,10 +566,8 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 		r.head.skip = 2;
 		return on_current(s, &r, regs);
 	case GT_P_STW_END:
-		if (read_m_head(s, m_of(s, regs->r14))) {
-			r.pp = M(s, m_p, __u64);
+		if (with_p(s, &r, regs))
 			r.head.gp = M(s, m_curg, __u64);
-		}
 		return emit_full(&r);
 	case GT_P_GC_BEGIN:
 		return on_gc_begin(s, &r, regs);
@@ -574,11 +580,6 @@ static __always_inline int on_event(const struct gt_regs *ctx, __u64 cookie, __u
 	case GT_P_DROPM:
 		if (read_g(s, gp, true))
 			with_goid(s, &r);
-		return emit_full(&r);
-	case GT_P_SWEEP_BEGIN:
-	case GT_P_SWEEP_END:
-		if (read_m_head(s, m_of(s, regs->r14)))
-			r.pp = M(s, m_p, __u64);
 		return emit_full(&r);
 	case GT_P_SWEEP_SPAN:
 		return on_sweep_span(s, &r, regs);
@@ -685,7 +686,7 @@ int on_hot_ready(struct gt_regs *ctx)
 	struct gt_full r = {};
 
 	fill_head(&r.head, GT_P_READY, regs.ax, tid);
-	r.head.skip = regs.bx > 127 ? 127 : regs.bx;
+	r.head.skip = skip_of(regs.bx);
 	s = scratch_at();
 	return s ? on_unblock(s, &r, &regs, 0) : emit_full(&r);
 }
@@ -697,8 +698,7 @@ int on_probe_empty(struct gt_regs *ctx)
 	return 0;
 }
 
-/* ------------------------------------------------------------------------------- the kernel's own
- * events */
+/* ---------------------------------------------------------------- the kernel's own events */
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)

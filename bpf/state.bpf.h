@@ -87,8 +87,8 @@ struct walk {
 
 struct scratch {
 	struct walk walk;
-	__u64 g_of_m,
-		m; /* r14 seen on this thread and its m: constant while that g is on the thread */
+	/* r14 seen on this thread and its m: constant while that g is on the thread */
+	__u64 g_of_m, m;
 	__u8 coro_exit; /* a gdestroy that is half of a coroutine switch comes next */
 	__u8 g[G_BLOCK];
 	__u8 m_block[M_BLOCK];
@@ -177,8 +177,7 @@ static __always_inline struct regs regs_of(const struct gt_regs *ctx)
 	return r;
 }
 
-/* ------------------------------------------------------------------------------- reading the
- * target */
+/* ---------------------------------------------------------------- reading the target */
 
 /*
  * The non-faulting read is the cheaper one (70 against 100 ns) and does for nearly all; where it
@@ -252,7 +251,7 @@ static __always_inline bool read_m_head(struct scratch *s, __u64 m)
 	return m && !read_user(s->m_block, n, m + off.m_curg, true);
 }
 
-/* ------------------------------------------------------------------------------- emitting */
+/* ---------------------------------------------------------------- emitting */
 
 static __always_inline void count_loss(__u64 ts_ns)
 {
