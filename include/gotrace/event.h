@@ -21,11 +21,14 @@ enum event_type {
 	EV_GC_ASSIST_BEGIN = 35, EV_GC_ASSIST_END = 36, EV_HEAP_ALLOC = 37, EV_HEAP_GOAL = 38, EV_GO_LABEL = 39,
 	EV_TASK_BEGIN = 40, EV_TASK_END = 41, EV_REGION_BEGIN = 42, EV_REGION_END = 43, EV_LOG = 44,
 	EV_GO_SWITCH = 45, EV_GO_SWITCH_DESTROY = 46, EV_GO_CREATE_BLOCKED = 47, EV_GO_STATUS_STACK = 48,
+	EV_SPAN = 128, EV_STACK_FREE = 136, /* these and between: experiments of the allocator (trace-format.md §5) */
 	EV_CPU_SAMPLE = 200, /* not an event id of the format: a sample batch entry */
+	EV_SYNC = 201,       /* nor this: a reader begins a generation, or ends; m, p, g none */
 };
 
 #define EVENT_NO_M UINT64_MAX
 #define EVENT_NO_P (-1)
+#define EVENT_NO_TASK UINT64_MAX /* value of EV_TASK_*: no parent */
 
 /* Bytes with a length; not owned. */
 struct str {
@@ -33,22 +36,27 @@ struct str {
 	uint32_t n;
 };
 
+/*
+ * GO_SWITCH and GO_SWITCH_DESTROY stand for three transitions at ts_ns, + 1, + 2 (trace-format.md §5), GO_DESTROY_SYSCALL of a
+ * thread with a P for two: the P's at ts_ns, the goroutine's at + 1. A field that the type does not have is left from before.
+ */
 struct event {
 	uint64_t ts_ns;
 	uint64_t m;          /* kernel tid, EVENT_NO_M: no thread */
 	int64_t p;           /* P of the thread before the event, EVENT_NO_P none */
 	uint64_t g;          /* goroutine of the thread before the event, 0 none */
+	uint64_t id;         /* the goroutine, P, task the event names; of EV_SYNC its number, from 1 */
 	uint8_t type;        /* enum event_type */
 	bool is_repair;      /* inserted by order because a record was lost or late; not in the file */
-	uint8_t status;      /* of *_STATUS*: go: 1 runnable 2 running 3 syscall 4 waiting; proc: 1 running 2 idle 3 syscall 4 abandoned */
-	uint64_t id;         /* the goroutine, P, task the event names */
-	uint64_t seq;        /* counter of id (or of the current P) after the event, where the format has one */
+	uint8_t status;      /* of *_STATUS*: go: 1 runnable 2 running 3 syscall 4 waiting; proc: 1 running 2 idle 3 syscall 4 abandoned.
+				Of PROC_STEAL from a reader: of the P before */
+	uint32_t stack;      /* number of a stack (trace/stacks.h, read/reader.h), 0 none */
+	uint32_t start_stack;/* of GO_CREATE*: the start function; of GO_STATUS_STACK: the goroutine's own stack is `stack` */
+	struct str name;     /* reason, STW kind, label, task/region name, log category */
 	uint64_t value;      /* GOMAXPROCS, bytes, parent task, swept bytes; of PROC_STEAL: thread stolen from; of GO_STATUS: thread */
 	uint64_t value2;     /* reclaimed bytes */
-	struct str name;     /* reason, STW kind, label, task/region name, log category */
-	struct str text;     /* log message */
-	uint32_t stack;      /* number of a stack (trace/stacks.h), 0 none */
-	uint32_t start_stack;/* of GO_CREATE*: the start function; of GO_STATUS_STACK: the goroutine's own stack is `stack` */
+	uint64_t seq;        /* counter of id (or of the current P) after the event, where the format has one */
+	struct str text;     /* log message; dies with the next event */
 };
 
 #endif

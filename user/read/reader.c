@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reader.c - see reader.h. */
+#include "read/reader.h"
+#include "read/states.h"
+#include "read/varint.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* One thread's stream in the open generation, and the next event of it. */
+struct stream {
+	const struct batches *batches;
+	struct thread *thread; /* NULL: of no thread, or not known yet */
+	size_t batch;          /* index of the one it stands in */
+	const uint8_t *at;     /* in that batch; NULL: not begun */
+	const uint8_t *event_at;
+	int64_t last_ns;       /* time of the event before, 0: take the batch's */
+	uint8_t type;
+	uint64_t args[1 + EVENT_ARGS_MAX]; /* args[0]: difference in time */
+};
+
+struct front {                 /* heap entry */
+	int64_t time_ns;
+	struct stream *stream;
+};
+
+enum stage { READING, DONE, FAILED };
+
+struct trace_reader {
+	struct source source;
+	int minor;
+	struct generation generation;
+	struct states states;
+	struct pool pool;
+	VEC(struct stream) streams;
+	VEC(struct front) heap; /* by time; broken exactly as Go's reader breaks ties */
+	size_t sample;         /* next one */
+	struct event event;
+	int64_t last_ns;
+	uint64_t syncs;
+	bool is_cut;           /* after this generation the file is wrong: why */
+	bool has_failed;       /* say the last sync, then why */
+	enum stage stage;
+	uint64_t generations;
+	struct why why, flaw;
+};
+
+/* ------------------------------------------------------------------------------- life */
+
+static int read_header(struct trace_reader *r, struct why *why)
+{
+	static const int known[] = { 22, 23, 25, 26 };
+	char h[16] = { 0 };
+	size_t n = source_read(&r->source, h, sizeof(h));
+	bool has_shape = n == 16 && !memcmp(h, "go 1.", 5) && h[5] >= '0' && h[5] <= '9' && h[6] >= '0' && h[6] <= '9' &&
+			 !memcmp(h + 7, " trace\0\0\0", 9);
+
+	if (r->source.error)
+		return why_set(why, -EBADMSG, "cannot be read: %s", strerror(r->source.error));
+	if (!has_shape)
+		return why_set(why, -EBADMSG, "offset 0x0: not a Go execution trace%s",
+			       n == 0 ? ": the file is empty" : "");
+	r->minor = (h[5] - '0') * 10 + h[6] - '0';
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i] == r->minor)
+			return 0;
+	return why_set(why, -EBADMSG, "offset 0x5: header go 1.%d, but only 1.22, 1.23, 1.25 and 1.26 can be read%s", r->minor,
+		       r->minor < 22 ? " (older ones are another format)" : "");
+}
+
+int trace_reader_open(int fd, struct trace_reader **ret, struct why *why)
+{
+	struct trace_reader *r = xcalloc(1, sizeof(*r));
+
+	source_open(&r->source, fd);
+	r->states.pool = &r->pool;
+	int err = read_header(r, why);
+
+	if (err)
+		trace_reader_close(r);
+	else
+		*ret = r;
+	return err;
+}
+
+void trace_reader_close(struct trace_reader *r)
+{
+	if (!r)
+		return;
+	generation_free(&r->generation);
+	states_free(&r->states);
+	pool_free(&r->pool);
+	vec_free(&r->streams);
+	vec_free(&r->heap);
+	source_close(&r->source);
+	free(r);
+}
+
+/* ------------------------------------------------------------------------------- streams */
+
+static uint64_t file_offset(const struct stream *s, const uint8_t *p)
+{
+	const struct batch *b = &s->batches->list.v[s->batch];
+
+	return b->offset + (uint64_t)(p - b->data);
+}
+
+static int __attribute__((cold)) bad_event(struct trace_reader *r, struct stream *s, const char *what)
+{
+	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s (byte %d)", file_offset(s, s->at), what, *s->at);
+}
+
+/* The next event of the stream into it and its time into *ns. 1; 0 at its end; -EBADMSG. */
+static int stream_next(struct trace_reader *r, struct stream *s, int64_t *ns)
+{
+	const struct batch *b = &s->batches->list.v[s->batch];
+
+	while (!s->at || s->at == b->end) { /* also past empty batches */
+		if (s->at && ++s->batch == s->batches->list.n)
+			return 0;
+		b = &s->batches->list.v[s->batch];
+		s->at = b->data;
+		s->last_ns = 0;
+	}
+	if (!s->last_ns)
+		s->last_ns = generation_ns(&r->generation, b->time);
+	const struct event_spec *spec = &event_specs[*s->at];
+
+	if (!spec->name)
+		return bad_event(r, s, "no event of a thread begins so");
+	const uint8_t *end = varints(s->at + 1, b->end, s->args, 1u + spec->n_args);
+
+	if (!end)
+		return bad_event(r, s, "an event is cut off by the end of its batch");
+	s->type = *s->at;
+	s->event_at = s->at;
+	s->at = end;
+	s->last_ns = (int64_t)((uint64_t)generation_ns(&r->generation, s->args[0]) + (uint64_t)s->last_ns);
+	*ns = s->last_ns;
+	return 1;
+}
+
+/* ------------------------------------------------------------------------------- heap */
+
+static size_t sift_up(struct front *h, size_t i)
+{
+	while (i > 0 && h[(i - 1) / 2].time_ns > h[i].time_ns) {
+		struct front up = h[(i - 1) / 2];
+
+		h[(i - 1) / 2] = h[i];
+		h[i] = up;
+		i = (i - 1) / 2;
+	}
+	return i;
+}
+
+static void sift_down(struct front *h, size_t n, size_t i)
+{
+	for (;;) {
+		size_t least = i, child = 2 * i + 1;
+
+		if (child < n && h[child].time_ns < h[least].time_ns)
+			least = child;
+		if (child + 1 < n && h[child + 1].time_ns < h[least].time_ns)
+			least = child + 1;
+		if (least == i)
+			return;
+		struct front down = h[i];
+
+		h[i] = h[least];
+		h[least] = down;
+		i = least;
+	}
+}
+
+static void heap_remove(struct trace_reader *r, size_t i)
+{
+	struct front *h = r->heap.v;
+
+	for (; i > 0; i = (i - 1) / 2) {
+		struct front up = h[(i - 1) / 2];
+
+		h[(i - 1) / 2] = h[i];
+		h[i] = up;
+	}
+	h[0] = h[--r->heap.n];
+	sift_down(h, r->heap.n, 0);
+}
+
+static int by_front_time(const void *a, const void *b)
+{
+	const struct front *x = a, *y = b;
+
+	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
+}
+
+/* A sorted heap is a heap. Few threads: in place and stable; equal times keep their order. */
+static void sort_heap(struct front *h, size_t n)
+{
+	if (n > 64) {
+		qsort(h, n, sizeof(*h), by_front_time);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct front f = h[i];
+		size_t k = i;
+
+		for (; k > 0 && h[k - 1].time_ns > f.time_ns; k--)
+			h[k] = h[k - 1];
+		h[k] = f;
+	}
+}
+
+/* ------------------------------------------------------------------------------- events */
+
+static int deliver(struct trace_reader *r, const struct event **ev, int64_t ns)
+{
+	if (ns <= r->last_ns)
+		ns = (int64_t)((uint64_t)r->last_ns + 1); /* a frequency of 0 makes times that overflow */
+	r->event.ts_ns = (uint64_t)ns;
+	r->last_ns = (int64_t)((uint64_t)ns + event_parts(&r->event) - 1);
+	*ev = &r->event;
+	return 1;
+}
+
+static int deliver_sync(struct trace_reader *r, const struct event **ev, int64_t ns)
+{
+	r->event = (struct event){ .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = ++r->syncs };
+	return deliver(r, ev, ns);
+}
+
+static void __attribute__((cold)) note_flaw(struct trace_reader *r, const char *what)
+{
+	if (!r->flaw.text[0])
+		why_set(&r->flaw, 0, "generation %" PRIu64 ": %s", r->generation.number, what);
+}
+
+static int deliver_sample(struct trace_reader *r, const struct event **ev)
+{
+	const struct gen_sample *s = &r->generation.samples.v[r->sample++];
+	struct gen_stack *stack = generation_stack(&r->generation, s->stack);
+
+	r->event.type = EV_CPU_SAMPLE;
+	r->event.m = s->m;
+	r->event.p = (int64_t)s->p;
+	r->event.g = s->g;
+	r->event.stack = stack ? pool_stack(&r->pool, &r->generation, stack) : 0;
+	if (!stack && s->stack)
+		note_flaw(r, "a CPU sample names a stack that is not in its generation");
+	return deliver(r, ev, s->time_ns);
+}
+
+/* The event of heap entry i, if the states take it: 1, 0 it waits, -EBADMSG. */
+static inline int try_front(struct trace_reader *r, size_t i, const struct event **ev)
+{
+	struct stream *s = r->heap.v[i].stream;
+	int64_t ns = r->heap.v[i].time_ns;
+
+	if (!s->thread && s->batches->m != EVENT_NO_M)
+		s->thread = states_thread(&r->states, s->batches->m); /* known from its first event on */
+	int n = states_advance(&r->states, &r->generation, s->thread, s->type, s->args + 1, &r->event, &r->why);
+
+	if (n < 0) {
+		struct why what = r->why;
+
+		return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s", file_offset(s, s->event_at), what.text);
+	}
+	if (n == 0)
+		return 0;
+	if (s->type == EV_STW_END && !generation_string(&r->generation, r->states.ended_kind_id))
+		note_flaw(r, "a stop of the world ends in it whose kind it does not name");
+	n = stream_next(r, s, &r->heap.v[i].time_ns);
+	if (n < 0)
+		return n;
+	if (n == 0)
+		heap_remove(r, i);
+	else if (sift_up(r->heap.v, i) == i)
+		sift_down(r->heap.v, r->heap.n, i);
+	return deliver(r, ev, ns);
+}
+
+/* The earliest one waits: the first of the others that does not, by time. */
+static int __attribute__((noinline)) try_others(struct trace_reader *r, const struct event **ev)
+{
+	sort_heap(r->heap.v, r->heap.n);
+	for (size_t i = 1; i < r->heap.n; i++) {
+		int n = try_front(r, i, ev);
+
+		if (n)
+			return n;
+	}
+	struct stream *s = r->heap.v[0].stream;
+
+	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s of %s %" PRIu64 " waits for an event that never comes",
+		       file_offset(s, s->event_at), event_specs[s->type].name,
+		       s->type == EV_GO_SYSCALL_END_BLOCKED ? "thread" : "id",
+		       s->type == EV_GO_SYSCALL_END_BLOCKED ? s->batches->m : s->args[1]);
+}
+
+static int open_streams(struct trace_reader *r)
+{
+	struct generation *g = &r->generation;
+
+	r->streams.n = r->heap.n = 0;
+	r->sample = 0;
+	vec_reserve(&r->streams, g->n_threads);
+	vec_reserve(&r->heap, g->n_threads);
+	for (size_t i = 0; i < g->n_threads; i++) {
+		struct stream *s = &r->streams.v[r->streams.n++];
+		struct front f = { .stream = s };
+
+		*s = (struct stream){ .batches = &g->threads.v[i] };
+		int n = stream_next(r, s, &f.time_ns);
+
+		if (n < 0)
+			return n;
+		if (n == 0)
+			continue;
+		r->heap.v[r->heap.n++] = f;
+		sift_up(r->heap.v, r->heap.n - 1);
+	}
+	return 0;
+}
+
+/* Into the next generation. Its sync, the last sync, 0 or -EBADMSG. */
+static int next_generation(struct trace_reader *r, const struct event **ev)
+{
+	if (r->stage == DONE)
+		return 0;
+	if (r->stage == FAILED)
+		return -EBADMSG;
+	bool was_cut = r->is_cut;
+	int n = was_cut ? -EBADMSG : generation_load(&r->generation, &r->source, r->minor, &r->is_cut, &r->why);
+
+	if (n <= 0) {
+		r->stage = n < 0 ? FAILED : DONE;
+		return deliver_sync(r, ev, r->last_ns);
+	}
+	r->generations++;
+	if (!r->states.first_generation)
+		r->states.first_generation = r->generation.number;
+	if (r->generation.has_unknown_experiment)
+		note_flaw(r, "it holds a batch of an experiment that nobody knows");
+	n = open_streams(r);
+	if (n < 0) {
+		r->stage = FAILED;
+		return n;
+	}
+	return deliver_sync(r, ev, generation_ns(&r->generation, r->generation.min_time));
+}
+
+int trace_reader_next(struct trace_reader *r, const struct event **ev)
+{
+	int n;
+
+	if (r->stage == FAILED)
+		return -EBADMSG;
+	if (r->sample < r->generation.samples.n &&
+	    (!r->heap.n || r->generation.samples.v[r->sample].time_ns < r->heap.v[0].time_ns))
+		return deliver_sample(r, ev);
+	if (!r->heap.n)
+		return next_generation(r, ev);
+	n = try_front(r, 0, ev);
+	if (n == 0)
+		n = try_others(r, ev);
+	if (n < 0)
+		r->stage = FAILED;
+	return n;
+}
+
+const char *trace_reader_error(const struct trace_reader *r)
+{
+	return r->why.text;
+}
+
+const struct frame *trace_reader_frames(const struct trace_reader *r, uint32_t number, unsigned *n)
+{
+	return pool_frames(&r->pool, number, n);
+}
+
+const char *trace_reader_flaw(const struct trace_reader *r)
+{
+	return r->flaw.text[0] ? r->flaw.text : NULL;
+}
+
+int trace_reader_minor(const struct trace_reader *r)
+{
+	return r->minor;
+}
+
+struct trace_clock trace_reader_clock(const struct trace_reader *r)
+{
+	const struct generation *g = &r->generation;
+
+	return (struct trace_clock){ g->has_clock, (uint64_t)generation_ns(g, g->clock_units), g->clock_mono_ns,
+				     g->clock_wall_sec, g->clock_wall_nsec };
+}
+
+uint64_t trace_reader_offset(const struct trace_reader *r)
+{
+	return r->source.offset;
+}
+
+uint64_t trace_reader_generations(const struct trace_reader *r)
+{
+	return r->generations;
+}
