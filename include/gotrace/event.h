@@ -21,10 +21,13 @@ enum event_type {
 	EV_GC_ASSIST_BEGIN = 35, EV_GC_ASSIST_END = 36, EV_HEAP_ALLOC = 37, EV_HEAP_GOAL = 38, EV_GO_LABEL = 39,
 	EV_TASK_BEGIN = 40, EV_TASK_END = 41, EV_REGION_BEGIN = 42, EV_REGION_END = 43, EV_LOG = 44,
 	EV_GO_SWITCH = 45, EV_GO_SWITCH_DESTROY = 46, EV_GO_CREATE_BLOCKED = 47, EV_GO_STATUS_STACK = 48,
-	EV_SPAN = 128, EV_STACK_FREE = 136, /* these and between: experiments of the allocator (trace-format.md §5) */
 	EV_CPU_SAMPLE = 200, /* not an event id of the format: a sample batch entry */
 	EV_SYNC = 201,       /* nor this: a reader begins a generation, or ends; m, p, g none */
 };
+
+/* Types from here to here: experiments of the allocator (trace-format.md §5). */
+#define EVENT_EXPERIMENT_FIRST 128
+#define EVENT_EXPERIMENT_LAST 136
 
 #define EVENT_NO_M UINT64_MAX
 #define EVENT_NO_P (-1)
