@@ -39,4 +39,11 @@ struct symbols {
 	int (*start_func)(struct symbols *self, uint64_t start_pc, struct frame *out);
 };
 
+/* Where the frames of a stack number come from: a reader of a file, or the stacks of a recording. Leaf first; NULL and *n = 0
+ * for number 0 and unknown ones; they live as long as the source. */
+struct stack_source {
+	const struct frame *(*frames)(const void *self, uint32_t stack, unsigned *n);
+	const void *self;
+};
+
 #endif
