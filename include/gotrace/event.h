@@ -62,4 +62,12 @@ struct event {
 	struct str text;     /* log message; dies with the next event */
 };
 
+/* How many transitions, samples and so on Go's reader makes of this event: 1, 2 or 3. */
+static inline unsigned event_parts(const struct event *ev)
+{
+	if (ev->type == EV_GO_SWITCH || ev->type == EV_GO_SWITCH_DESTROY)
+		return 3;
+	return ev->type == EV_GO_DESTROY_SYSCALL && ev->p != EVENT_NO_P ? 2 : 1;
+}
+
 #endif

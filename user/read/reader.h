@@ -46,12 +46,4 @@ struct trace_clock trace_reader_clock(const struct trace_reader *r);
 uint64_t trace_reader_offset(const struct trace_reader *r);      /* bytes taken from the file so far */
 uint64_t trace_reader_generations(const struct trace_reader *r); /* so far */
 
-/* How many transitions, samples and so on Go's reader makes of this event: 1, 2 or 3. */
-static inline unsigned event_parts(const struct event *ev)
-{
-	if (ev->type == EV_GO_SWITCH || ev->type == EV_GO_SWITCH_DESTROY)
-		return 3;
-	return ev->type == EV_GO_DESTROY_SYSCALL && ev->p != EVENT_NO_P ? 2 : 1;
-}
-
 #endif
