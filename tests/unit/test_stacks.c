@@ -12,14 +12,14 @@
 
 /*
  * Functions of this test, by the pc's thousands: 10 leaf; 11 a (with b and c inlined into it, c
- * innermost); 12 wrapper; 13 gopanic; 14 generic; 15 C code; 1 goexit; 2 main.
+ * innermost); 12 wrapper; 13 gopanic; 14 generic; 15 C code; 16 generic method; 1 goexit; 2 main.
  */
 static int frames(struct symbols *self, uint64_t pc, struct frame *out, int max)
 {
 	static const char *const names[] = {
 		[1] = "runtime.goexit", [2] = "runtime.main", [10] = "main.leaf", [11] = "main.a",
 			[12] = "main.wrapper",
-		[13] = "runtime.gopanic", [14] = "main.Map[go.shape.int,go.shape.[]string].func1",
+		[13] = "runtime.gopanic", [14] = "main.Map[...].func1", [16] = "main.T[...].M[...]",
 	};
 	uint64_t k = pc / 1000;
 
@@ -139,6 +139,16 @@ static void type_arguments_are_shown_as_dots(void **state)
 	stacks_free(s);
 }
 
+/* symbols.h: the provider knows the version, and with it what is printed. Go 1.27 has two pairs. */
+static void a_name_is_kept_as_it_comes(void **state)
+{
+	struct stacks *s = with(PCS(16005, 14005), 0);
+
+	expect(s, stacks_logical(s, 7, 0, false), "main.T[...].M[...] main.Map[...].func1");
+	expect(s, stacks_start(s, 16000), "main.T[...].M[...]");
+	stacks_free(s);
+}
+
 static void equal_stacks_have_one_number(void **state)
 {
 	struct stacks *s = with(PCS(10005, 10009, 1001), 0);
@@ -194,6 +204,7 @@ int main(void)
 		cmocka_unit_test(a_sample_leaf_is_exact),
 		cmocka_unit_test(code_that_is_not_go_has_no_frame_but_counts_for_skip),
 		cmocka_unit_test(type_arguments_are_shown_as_dots),
+		cmocka_unit_test(a_name_is_kept_as_it_comes),
 		cmocka_unit_test(equal_stacks_have_one_number),
 		cmocka_unit_test(what_lies_beyond_goexit_is_left_out),
 		cmocka_unit_test(at_most_128_frames_are_kept),

@@ -25,8 +25,6 @@ struct stacks {
 	struct cache resolved;           /* (raw id, skip, is_g1) -> logical number: the hot path */
 	struct cache starts;             /* start pc -> logical number */
 	struct map64 by_content;         /* hash of a logical stack -> number; see intern */
-	/* name pointer with type arguments -> the printed name (char *) */
-	struct map64 printed_names;
 };
 
 struct stacks *stacks_new(struct symbols *symbols)
@@ -40,21 +38,16 @@ struct stacks *stacks_new(struct symbols *symbols)
 
 void stacks_free(struct stacks *s)
 {
-	uint64_t key, name;
-
 	if (!s)
 		return;
 	for (size_t i = 0; i < s->raw.n; i++)
 		free(s->raw.v[i].pcs);
 	for (size_t i = 0; i < s->logical.n; i++)
 		free(s->logical.v[i].frames);
-	for (size_t pos = 0; map64_next(&s->printed_names, &pos, &key, &name);)
-		free((void *)(uintptr_t)name);
 	vec_free(&s->raw);
 	vec_free(&s->logical);
 	map64_free(&s->raw_ids);
 	map64_free(&s->by_content);
-	map64_free(&s->printed_names);
 	cache_free(&s->resolved);
 	cache_free(&s->starts);
 	free(s);
@@ -142,20 +135,6 @@ static uint32_t intern(struct stacks *s, const struct frame *f, unsigned n)
 	}
 }
 
-/* "main.Map[go.shape.int]" is shown as "main.Map[...]" (runtime/symtab.go: funcNameForPrint). */
-static const char *printed_name(struct stacks *s, const char *name)
-{
-	const char *open = strchr(name, '['), *close = open ? strrchr(name, ']') : NULL;
-
-	if (!close || close < open)
-		return name;
-	uint64_t *known = map64_at(&s->printed_names, (uintptr_t)name);
-
-	if (!*known)
-		*known = (uintptr_t)xasprintf("%.*s[...]%s", (int)(open - name), name, close + 1);
-	return (const char *)(uintptr_t)*known;
-}
-
 /* One expansion: what fpunwindExpand keeps in local variables. */
 struct expansion {
 	struct frame frames[STACK_MAX_FRAMES];
@@ -164,7 +143,7 @@ struct expansion {
 	bool is_whole;      /* reached runtime.goexit */
 };
 
-static void add_frame(struct stacks *s, struct expansion *x, const struct frame *f)
+static void add_frame(struct expansion *x, const struct frame *f)
 {
 	if (x->skip) {
 		x->skip--;
@@ -173,7 +152,7 @@ static void add_frame(struct stacks *s, struct expansion *x, const struct frame 
 	struct frame *out = &x->frames[x->n++];
 
 	*out = *f;
-	out->func = printed_name(s, f->func ? f->func : "");
+	out->func = f->func ? f->func : "";
 	out->file = f->file ? f->file : "";
 }
 
@@ -204,7 +183,7 @@ static void expand_pc(struct stacks *s, struct expansion *x, uint64_t call_pc)
 			return;
 		}
 		if (!inlined[i].is_wrapper || x->keeps_wrapper)
-			add_frame(s, x, &inlined[i]);
+			add_frame(x, &inlined[i]);
 		x->keeps_wrapper = inlined[i].keeps_wrapper;
 	}
 }
@@ -263,7 +242,6 @@ uint32_t stacks_start(struct stacks *s, uint64_t start_pc)
 	if (s->symbols->start_func(s->symbols, start_pc, &f) || !f.func) {
 		number = 0;
 	} else {
-		f.func = printed_name(s, f.func);
 		f.file = f.file ? f.file : "";
 		number = intern(s, &f, 1);
 	}
@@ -278,9 +256,4 @@ const struct frame *stacks_frames(const struct stacks *s, uint32_t number, unsig
 
 	*n = l->n;
 	return l->frames;
-}
-
-size_t stacks_count(const struct stacks *s)
-{
-	return s->logical.n - 1;
 }
