@@ -49,6 +49,16 @@ void *xmemdup(const void *p, size_t n)
 	return q;
 }
 
+char *xmemdup0(const void *p, size_t n)
+{
+	char *q = xmalloc(n + 1);
+
+	if (n)
+		memcpy(q, p, n);
+	q[n] = 0;
+	return q;
+}
+
 char *xasprintf(const char *fmt, ...)
 {
 	char *s = NULL;
@@ -106,9 +116,7 @@ void buf_byte(struct buf *b, uint8_t c)
 void buf_varint(struct buf *b, uint64_t x)
 {
 	buf_reserve(b, 10);
-	for (; x >= 0x80; x >>= 7)
-		b->v[b->n++] = (uint8_t)(x | 0x80);
-	b->v[b->n++] = (uint8_t)x;
+	b->n = (size_t)(put_varint(b->v + b->n, x) - b->v);
 }
 
 void buf_u32(struct buf *b, uint32_t x)

@@ -27,6 +27,7 @@ void *xrealloc(void *p, size_t n);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 void *xmemdup(const void *p, size_t n);
+char *xmemdup0(const void *p, size_t n); /* and a NUL after them; p may be NULL for none */
 
 void freep(void *p);   /* for CLEANUP: free(*(void **)p) */
 void closep(int *fd);  /* for CLEANUP: close(*fd) unless negative */
@@ -42,6 +43,15 @@ void closep(int *fd);  /* for CLEANUP: close(*fd) unless negative */
 #define vec_free(p) (freep(&(p)->v), (p)->v = NULL, (p)->n = (p)->cap = 0)
 void *vec_grow(void *v, size_t *cap, size_t want, size_t size);
 
+/* Unsigned LEB128 at p, at most 10 bytes; returns where it ends. */
+static inline uint8_t *put_varint(uint8_t *p, uint64_t x)
+{
+	for (; x >= 0x80; x >>= 7)
+		*p++ = (uint8_t)(x | 0x80);
+	*p++ = (uint8_t)x;
+	return p;
+}
+
 /* Bytes that grow. The zero buf is empty. */
 struct buf {
 	uint8_t *v;
@@ -50,7 +60,7 @@ struct buf {
 void buf_reserve(struct buf *b, size_t more);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_byte(struct buf *b, uint8_t c);
-void buf_varint(struct buf *b, uint64_t x);  /* unsigned LEB128 */
+void buf_varint(struct buf *b, uint64_t x);  /* as put_varint */
 void buf_u32(struct buf *b, uint32_t x);     /* little endian */
 void buf_u64(struct buf *b, uint64_t x);
 void buf_str(struct buf *b, const char *s);  /* without its NUL */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "trace/extra.h"
+
 static const char magic[8] = "gtspool1";
 
 enum { FLUSH_BYTES = 1 << 18, MAX_CHUNK = 1 << 28 };
@@ -65,7 +67,7 @@ static void put_text(struct buf *b, const char *s, size_t n)
 
 static void put_signed(struct buf *b, int64_t x)
 {
-	buf_varint(b, (uint64_t)x << 1 ^ (uint64_t)(x >> 63));
+	buf_varint(b, extra_zigzag(x));
 }
 
 void spool_meta(struct spool_writer *w, const char *text, size_t n)
@@ -269,11 +271,7 @@ static const char *get_text(struct spool_reader *r, struct cursor *c)
 	uint64_t *known = map64_at(&r->text_at, p ? hash_bytes(p, n, 7) : 0);
 
 	if (!*known) {
-		char *copy = xcalloc(1, (p ? n : 0) + 1);
-
-		if (p)
-			memcpy(copy, p, n);
-		*vec_push(&r->texts) = copy;
+		*vec_push(&r->texts) = xmemdup0(p, p ? n : 0);
 		*known = r->texts.n;
 	}
 	return r->texts.v[*known - 1];
@@ -281,9 +279,7 @@ static const char *get_text(struct spool_reader *r, struct cursor *c)
 
 static int64_t get_signed(struct cursor *c)
 {
-	uint64_t x = cursor_varint(c);
-
-	return (int64_t)(x >> 1) ^ -(int64_t)(x & 1);
+	return extra_unzigzag(cursor_varint(c));
 }
 
 static void get_frame(struct spool_reader *r, struct cursor *c)

@@ -135,14 +135,6 @@ static bool is_status(uint8_t type)
 	return type == EV_PROC_STATUS || type == EV_GO_STATUS || type == EV_GO_STATUS_STACK;
 }
 
-static inline uint8_t *put_varint(uint8_t *p, uint64_t x)
-{
-	for (; x >= 0x80; x >>= 7)
-		*p++ = (uint8_t)(x | 0x80);
-	*p++ = (uint8_t)x;
-	return p;
-}
-
 /* ------------------------------------------------------------------ life */
 
 /* -1 where bytes cannot be taken back. */
