@@ -71,6 +71,18 @@ char *xasprintf(const char *fmt, ...)
 	return s;
 }
 
+void copy_ascii(char *out, size_t size, const void *p, size_t n)
+{
+	size_t len = min_u64(n, size - 1);
+
+	for (size_t i = 0; i < len; i++) {
+		char c = ((const char *)p)[i];
+
+		out[i] = c & (char)0x80 ? '?' : printable(c);
+	}
+	out[len] = 0;
+}
+
 void freep(void *p)
 {
 	free(*(void **)p);

@@ -29,6 +29,11 @@ char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 void *xmemdup(const void *p, size_t n);
 char *xmemdup0(const void *p, size_t n); /* and a NUL after them; p may be NULL for none */
 
+/* What a terminal could act on becomes '?'. */
+static inline char printable(char c) { return (unsigned char)c < ' ' || c == 0x7f ? '?' : c; }
+/* As much of n bytes as fits, NUL-terminated; what is not ASCII text becomes '?'. */
+void copy_ascii(char *out, size_t size, const void *p, size_t n);
+
 void freep(void *p);   /* for CLEANUP: free(*(void **)p) */
 void closep(int *fd);  /* for CLEANUP: close(*fd) unless negative */
 

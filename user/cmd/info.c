@@ -53,7 +53,7 @@ static void print_metadata(const struct extra_chunk *c)
 		if (eq && eq - p < 64 && strncmp(p, "waitreason.", 11)) {
 			printf("%-14.*s ", (int)(eq - p), p);
 			for (const char *v = eq + 1; v < stop; v++)
-				putchar((unsigned char)*v < ' ' || *v == 127 ? '?' : *v);
+				putchar(printable(*v));
 			putchar('\n');
 		}
 		p = stop + 1;

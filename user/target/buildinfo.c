@@ -16,15 +16,6 @@ enum {
 	MODINFO_FRAME = 16, /* cmd/go: modload.infoStart, infoEnd */
 };
 
-static void copy_text(char *out, size_t size, const char *s, size_t n)
-{
-	size_t len = min_u64(n, size - 1);
-
-	for (size_t i = 0; i < len; i++)
-		out[i] = s[i] >= ' ' && s[i] < 0x7f ? s[i] : '?';
-	out[len] = 0;
-}
-
 /* At most three digits; -1 if there is none. */
 static int take_number(const char **s)
 {
@@ -40,7 +31,7 @@ int go_version_parse(const char *s, struct go_version *ret)
 	struct go_version v = {0};
 	const char *p = s;
 
-	copy_text(v.text, sizeof(v.text), s, strlen(s));
+	copy_ascii(v.text, sizeof(v.text), s, strlen(s));
 	if (!strncmp(p, "devel ", 6)) {
 		v.is_custom = true;
 		p += 6;
@@ -97,14 +88,14 @@ static void read_setting(struct buildinfo *b, const char *s, size_t n)
 		if (settings[i].flag)
 			*settings[i].flag = settings[i].on;
 		else
-			copy_text(settings[i].text, settings[i].size, value, value_len);
+			copy_ascii(settings[i].text, settings[i].size, value, value_len);
 	}
 }
 
 static void read_modinfo_line(struct buildinfo *b, const char *s, size_t n)
 {
 	if (n > 5 && !memcmp(s, "path\t", 5))
-		copy_text(b->path, sizeof(b->path), s + 5, n - 5);
+		copy_ascii(b->path, sizeof(b->path), s + 5, n - 5);
 	else if (n > 6 && !memcmp(s, "build\t", 6))
 		read_setting(b, s + 6, n - 6);
 }
@@ -130,14 +121,14 @@ static void read_experiment(struct buildinfo *b)
 	const char *x = strstr(b->version.text, "X:");
 
 	if (x && !b->experiment[0])
-		copy_text(b->experiment, sizeof(b->experiment), x + 2, strlen(x + 2));
+		copy_ascii(b->experiment, sizeof(b->experiment), x + 2, strlen(x + 2));
 }
 
 static int parse_version(const char *s, size_t n, struct go_version *ret)
 {
 	char text[sizeof(ret->text)];
 
-	copy_text(text, sizeof(text), s, n);
+	copy_ascii(text, sizeof(text), s, n);
 	return go_version_parse(text, ret);
 }
 

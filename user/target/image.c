@@ -127,15 +127,6 @@ static void hex(char *out, size_t out_size, const uint8_t *bytes, size_t n)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static void copy_printable(char *out, size_t out_size, const uint8_t *bytes, size_t n)
-{
-	size_t len = min_u64(n, out_size - 1);
-
-	for (size_t i = 0; i < len; i++)
-		out[i] = bytes[i] > ' ' && bytes[i] < 0x7f ? (char)bytes[i] : '?';
-	out[len] = 0;
-}
-
 /* Go: cmd/link/internal/ld/elf.go: ELFNOTE_GO_NAME, ELF_NOTE_GOBUILDID_TAG = 4 (all versions). */
 static void read_note(struct image *im, const uint8_t *name, uint32_t name_size, uint32_t type,
 		      const uint8_t *desc, uint32_t desc_size)
@@ -143,7 +134,7 @@ static void read_note(struct image *im, const uint8_t *name, uint32_t name_size,
 	if (name_size != 4)
 		return;
 	if (!memcmp(name, "Go\0", 4) && type == 4)
-		copy_printable(im->build_id, sizeof(im->build_id), desc, desc_size);
+		copy_ascii(im->build_id, sizeof(im->build_id), desc, desc_size);
 	if (!memcmp(name, "GNU", 4) && type == NT_GNU_BUILD_ID)
 		hex(im->gnu_build_id, sizeof(im->gnu_build_id), desc, desc_size);
 }

@@ -58,12 +58,10 @@ static int read_stat(int pid, struct stat_line *ret)
 	return err ? err : parse_stat((const char *)b.v, ret);
 }
 
-/* What a terminal could act on becomes '?'. */
 static void make_printable(char *s)
 {
 	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			*s = '?';
+		*s = printable(*s);
 }
 
 /* NULs between arguments become spaces. */
