@@ -23,7 +23,6 @@ struct capture {
 	VEC(int) links; /* of the sites */
 	VEC(struct bpf_link *) kernel_links;
 	struct resolve resolve;
-	uint8_t wait_blocks[256];
 	const struct capture_sink *sink; /* during a drain */
 	size_t budget;
 	size_t ring_size;
@@ -49,8 +48,7 @@ static size_t round_ring(size_t bytes)
 	return n;
 }
 
-/* bpf_get_current_pid_tgid speaks of the first pid namespace; from inside another the pids differ.
- */
+/* task->tgid is that of the first pid namespace; from inside another the pids differ. */
 static bool in_first_pid_namespace(void)
 {
 	char link[64] = "";
@@ -62,8 +60,7 @@ static bool in_first_pid_namespace(void)
 /* The kernel's number of BPF_TRACE_UPROBE_MULTI (6.6+), which libbpf 1.1 does not know by name. */
 #define UPROBE_MULTI 48
 
-/* Which of the uprobe programs are loaded, and for which kind of link. */
-static void capture_programs(struct gotrace_bpf *skel, bool multi, bool empty_program)
+void capture_programs(struct gotrace_bpf *skel, bool multi, bool empty_program)
 {
 	struct bpf_program *real[] = {
 		skel->progs.on_probe,
@@ -311,8 +308,7 @@ static void read_wait_blocks(struct capture *c, const struct capture_config *cfg
 	const struct globals *g = &cfg->plan->globals;
 
 	wait_reasons_read(cfg->process, g->wait_reasons + cfg->process->bias, g->n_wait_reasons,
-			  c->wait_blocks);
-	c->resolve.wait_blocks = c->wait_blocks;
+			  c->resolve.wait_blocks);
 }
 
 static int open_with(struct capture *c, const struct capture_config *cfg, bool multi,
@@ -347,7 +343,8 @@ int capture_open(const struct capture_config *cfg, struct capture **ret, struct 
 		c->resolve.process = cfg->process;
 		c->resolve.plan = cfg->plan;
 		c->resolve.has_v1_reasons = go_version_cmp(cfg->version, 1, 22, 0) < 0;
-		read_wait_blocks(c, cfg);
+		if (c->resolve.has_v1_reasons)
+			read_wait_blocks(c, cfg);
 		err = open_with(c, cfg, multi, why);
 		if (!err)
 			break;

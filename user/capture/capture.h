@@ -76,4 +76,8 @@ void capture_detach(struct capture *c);
 void capture_counts(struct capture *c, struct capture_counts *ret);
 void capture_close(struct capture *c);
 
+/* For features.c too: which of the uprobe programs are loaded, and for which kind of link. */
+struct gotrace_bpf;
+void capture_programs(struct gotrace_bpf *skel, bool multi, bool empty_program);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* features.c - see features.h. */
 #include "capture/features.h"
+#include "capture/capture.h"
 #include "capture/cost.h"
 
 #include <bpf/bpf.h>
@@ -81,11 +82,7 @@ static int load_programs(bool multi)
 	skel->rodata->off =
 		(struct gt_offsets){ .m_block_reason = 512, .poll_wg = 40, .poll_rg = 32 };
 	bpf_map__set_max_entries(skel->maps.ring, 1 << 16);
-	struct bpf_program *p;
-
-	bpf_object__for_each_program(p, skel->obj) if (multi &&
-						       bpf_program__type(p) == BPF_PROG_TYPE_KPROBE)
-		bpf_program__set_expected_attach_type(p, 48);
+	capture_programs(skel, multi, false);
 	int err = gotrace_bpf__load(skel);
 
 	gotrace_bpf__destroy(skel);

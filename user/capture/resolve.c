@@ -101,6 +101,7 @@ static uint32_t stack_of(struct resolve *r, uint64_t hash)
 {
 	uint64_t *known = hash ? map64_get(&r->stacks, hash) : NULL;
 
+	r->counts.unread_stacks += hash && !known;
 	return known ? (uint32_t)*known : 0;
 }
 
@@ -155,7 +156,7 @@ static uint8_t block_reason(const struct resolve *r, const struct gt_full *f)
 		return BLOCK_PREEMPTED;
 	if (!r->has_v1_reasons || reason != BLOCK_UNSPECIFIED)
 		return reason;
-	return r->wait_blocks ? r->wait_blocks[f->wait_reason] : BLOCK_UNSPECIFIED;
+	return r->wait_blocks[f->wait_reason];
 }
 
 /* What the object of a block is follows from its reason. */
@@ -169,8 +170,6 @@ static void fill_stacked(struct resolve *r, struct record *rec, const struct gt_
 	rec->goid = goid_of(r, s->head.gp);
 	rec->stack = stack_of(r, s->stack);
 	rec->object = s->object;
-	if (s->stack && !rec->stack)
-		r->counts.unread_stacks++;
 }
 
 /* What only the longer records tell. */
@@ -194,8 +193,6 @@ static void fill_full(struct resolve *r, struct record *rec, const struct gt_ful
 		rec->reason = block_reason(r, f);
 	if (rec->type == REC_REGION_BEGIN && f->object)
 		rec->type = REC_REGION_END;
-	if (f->stack && !rec->stack)
-		r->counts.unread_stacks++;
 }
 
 static int fill_text(struct record *rec, const struct gt_text *t, size_t n, char text[GT_TEXT_MAX])

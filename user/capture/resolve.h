@@ -12,7 +12,7 @@ struct resolve {
 	const struct process *process;
 	const struct plan *plan;
 	bool has_v1_reasons;        /* Go <= 1.21: what stands in m is an event number of trace v1 */
-	const uint8_t *wait_blocks; /* enum block_reason by g.waitreason */
+	uint8_t wait_blocks[256];   /* and then: enum block_reason by g.waitreason */
 	struct map64 goids;         /* g -> goid */
 	struct map64 procs;         /* p -> id + 1 */
 	struct map64 stacks;        /* hash -> number */

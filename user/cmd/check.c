@@ -8,7 +8,6 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 struct check_cmd {
@@ -19,11 +18,6 @@ static const struct option_row rows[] = {
 	{ "pid", 'p', OPT_UINT, offsetof(struct check_cmd, pid), "PID",
 	  "also look at this process" },
 };
-
-static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
-{
-	return 0;
-}
 
 static bool check_features(void)
 {
@@ -93,7 +87,7 @@ int cmd_check(int argc, char **argv)
 		err = why_set(&why, -EINVAL, "no operand is expected: '%s'", argv[first]);
 	if (err)
 		return misuse("check", &why);
-	libbpf_set_print(quiet);
+	libbpf_set_print(NULL);
 	bool all = check_features();
 	int code = opt.pid ? check_process((int)opt.pid) : 0;
 
