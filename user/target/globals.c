@@ -146,17 +146,6 @@ static uint64_t find_gc_controller(struct codes *cs)
 	return winner(&v, 2);
 }
 
-/* The size of the flag: a byte (trace.enabled), in Go 1.22 a word (trace.gen). */
-static uint64_t access_size(struct codes *cs, uint64_t addr)
-{
-	const struct code *c = codes_get(cs, "runtime.execute");
-
-	for (size_t i = 0; c && i < c->n; i++)
-		if (c->v[i].rip == addr)
-			return c->v[i].mem_size;
-	return 0;
-}
-
 /* Each function votes once for every variable that it loads or compares before a jcc. */
 static void vote_flags(const struct code *c, struct votes *v)
 {
@@ -323,7 +312,6 @@ int globals_find(const struct image *im, struct codes *cs, struct globals *ret, 
 		*global_at(&g, operand_rules[i].at) = find_operand(cs, operand_rules[i].at);
 	g.gc_controller = find_gc_controller(cs);
 	g.trace_enabled = find_trace_flag(cs);
-	g.trace_flag_size = access_size(cs, g.trace_enabled);
 	g.gc_bg_mark_worker = find_worker_start(cs);
 	find_leaves(cs, &g);
 	g.n_wait_reasons = count_wait_reasons(im, cs, g.wait_reasons);

@@ -83,17 +83,12 @@ void inlines_close(struct inlines *in)
 	free(in);
 }
 
-bool inlines_next(const struct inlines *in, const char *owner, size_t *pos, struct owned_call *ret)
+bool inlines_next(const struct inlines *in, size_t *pos, struct owned_call *ret)
 {
-	while (*pos < in->calls.n) {
-		const struct owned_call *c = &in->calls.v[(*pos)++];
-
-		if (owner && strcmp(c->owner, owner))
-			continue;
-		*ret = *c;
-		return true;
-	}
-	return false;
+	if (*pos >= in->calls.n)
+		return false;
+	*ret = in->calls.v[(*pos)++];
+	return true;
 }
 
 size_t inlines_copies(const struct inlines *in, const char *func)

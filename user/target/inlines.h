@@ -21,8 +21,8 @@ struct owned_call {
 struct inlines;
 struct inlines *inlines_open(struct codes *cs, const struct pclntab *t);
 void inlines_close(struct inlines *in);
-/* The next call, from *pos on (from 0), that the source of `owner` (NULL: any) makes. */
-bool inlines_next(const struct inlines *in, const char *owner, size_t *pos, struct owned_call *ret);
+/* The next call, from *pos on (from 0). */
+bool inlines_next(const struct inlines *in, size_t *pos, struct owned_call *ret);
 /* How many inlined copies of func there are (beside its own body, if it has one). */
 size_t inlines_copies(const struct inlines *in, const char *func);
 /* The next function, from *pos on (from 0), in whose code a copy of func stands; once for each copy. */

@@ -40,7 +40,6 @@ struct globals {
 	uint64_t work;           /* ? */
 	uint64_t gcphase;        /* u32 ? */
 	uint64_t trace_enabled;  /* the flag tested before the runtime's own trace events ? */
-	uint64_t trace_flag_size;
 	uint64_t wait_reasons;   /* array of strings {ptr,len} */
 	uint32_t n_wait_reasons;
 	int64_t tls_g;           /* g is at fs:tls_g (mcall), e.g. -8 */

@@ -111,7 +111,7 @@ static int match_calls(struct finder *f, const struct rule *r, site_vec *out)
 	struct owned_call call;
 	int n = 0;
 
-	for (size_t pos = 0; inlines_next(f->in, NULL, &pos, &call);)
+	for (size_t pos = 0; inlines_next(f->in, &pos, &call);)
 		if (is_listed(r->funcs, call.owner) == (r->where != AT_OTHER_CALLERS))
 			n += add_call(f, r, &call, out);
 	return n;
@@ -123,7 +123,7 @@ static int match_copies(struct finder *f, const struct rule *r, site_vec *out)
 	struct owned_call call;
 	int n = 0;
 
-	for (size_t pos = 0; inlines_next(f->in, NULL, &pos, &call);)
+	for (size_t pos = 0; inlines_next(f->in, &pos, &call);)
 		if (is_listed(r->funcs, call.owner) && strcmp(call.owner, call.call.caller.name))
 			n += add_call(f, r, &call, out);
 	return n == (int)copies_of_funcs(f, r) ? n : -1;
@@ -144,7 +144,7 @@ static int match_calls_with(struct finder *f, const struct rule *r, site_vec *ou
 	struct owned_call call;
 	int n = 0;
 
-	for (size_t pos = 0; inlines_next(f->in, NULL, &pos, &call);) {
+	for (size_t pos = 0; inlines_next(f->in, &pos, &call);) {
 		if (!is_callee(r, &call))
 			continue;
 		const struct code *c = codes_at(f->cs, &call.call.caller);
@@ -177,7 +177,7 @@ static int match_after_calls(struct finder *f, const struct rule *r, site_vec *o
 	struct owned_call call;
 	int n = 0;
 
-	for (size_t pos = 0; inlines_next(f->in, NULL, &pos, &call);) {
+	for (size_t pos = 0; inlines_next(f->in, &pos, &call);) {
 		if (!is_listed(r->funcs, call.owner) || !is_callee(r, &call))
 			continue;
 		const struct code *c = codes_at(f->cs, &call.call.caller);
