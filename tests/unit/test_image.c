@@ -166,6 +166,21 @@ static void a_version_is_parsed_or_refused(void **state)
 	assert_true(go_version_cmp(&v, 1, 22, 10) < 0 && go_version_cmp(&v, 1, 9, 9) > 0);
 }
 
+static void programs_that_cannot_be_traced_are_refused_with_a_reason(void **state)
+{
+	struct buildinfo bi = {.build_mode = "c-shared"};
+	struct why why = {""};
+
+	assert_int_equal(go_version_parse("go1.26.8", &bi.version), 0);
+	assert_int_equal(buildinfo_check(&bi, &why), -ENOTSUP);
+	assert_non_null(strstr(why.text, "c-shared"));
+	strcpy(bi.build_mode, "exe");
+	assert_int_equal(buildinfo_check(&bi, &why), 0);
+	assert_int_equal(go_version_parse("go1.17.2", &bi.version), 0);
+	assert_int_equal(buildinfo_check(&bi, &why), -ENOTSUP);
+	assert_string_equal(why.text, "built by go1.17.2; Go 1.18 is the oldest that gotrace traces");
+}
+
 static void build_settings_are_those_of_go_version_m(void **state)
 {
 	CLEANUP(freep) char *program = gobuild(*state, "pie", hello, NULL, "-buildmode=pie -ldflags='-s -w'");
@@ -313,6 +328,7 @@ int main(void)
 		cmocka_unit_test(pointers_of_a_pie_are_relocated),
 		cmocka_unit_test(what_is_no_amd64_program_is_refused_with_its_reason),
 		cmocka_unit_test(a_version_is_parsed_or_refused),
+		cmocka_unit_test(programs_that_cannot_be_traced_are_refused_with_a_reason),
 		cmocka_unit_test(build_settings_are_those_of_go_version_m),
 		cmocka_unit_test(without_build_info_the_version_is_guessed_from_a_string),
 		cmocka_unit_test(a_truncated_program_is_read_without_a_fault),

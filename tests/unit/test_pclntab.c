@@ -304,22 +304,6 @@ static void code_outside_of_go_has_no_frames(void **state)
 	close_program(&o);
 }
 
-static void what_is_too_old_is_told_by_its_version(void **state)
-{
-	CLEANUP(freep) char *program = gobuild(*state, "exe", oracle, NULL, "-ldflags=-checklinkname=0");
-	CLEANUP(closep) int fd = open(program, O_RDONLY);
-	struct image *im;
-	struct pclntab *t;
-	struct go_version old;
-	struct why why = {0};
-
-	assert_int_equal(image_open(fd, &im, &why), 0);
-	assert_int_equal(go_version_parse("go1.17.2", &old), 0);
-	assert_int_equal(pclntab_open(im, &old, &t, &why), -ENOENT);
-	assert_string_equal(why.text, "built by go1.17.2; Go 1.18 is the oldest that gotrace traces");
-	image_close(im);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,7 +314,6 @@ int main(void)
 		cmocka_unit_test(only_the_panic_functions_keep_the_wrappers_they_call),
 		cmocka_unit_test(a_preempted_entry_is_the_line_of_its_function),
 		cmocka_unit_test(code_outside_of_go_has_no_frames),
-		cmocka_unit_test(what_is_too_old_is_told_by_its_version),
 	};
 
 	return cmocka_run_group_tests(tests, gobuild_open, gobuild_clean);

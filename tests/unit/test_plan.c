@@ -348,23 +348,6 @@ static void a_newer_go_needs_every_fact(void **state)
 	assert_int_equal(resolve(28, 0, &f, from), -ENOTSUP);
 }
 
-static void programs_that_cannot_be_traced_are_refused_with_a_reason(void **state)
-{
-	CLEANUP(freep) char *plain = gobuild(*state, "refused", program, NULL, "");
-	struct opened o = open_program(plain);
-	struct plan *p = NULL;
-	struct why why = {""};
-
-	strcpy(o.bi.build_mode, "c-shared");
-	assert_int_equal(plan_make(o.im, o.t, &o.bi, &everything, &p, &why), -ENOTSUP);
-	assert_non_null(strstr(why.text, "c-shared"));
-	strcpy(o.bi.build_mode, "exe");
-	pretend(&o, 17, 13);
-	assert_int_equal(plan_make(o.im, o.t, &o.bi, &everything, &p, &why), -ENOTSUP);
-	assert_non_null(strstr(why.text, "Go 1.18"));
-	close_program(&o);
-}
-
 /* Damaged code gives another plan or none, never a site that the kernel would step, and no crash. */
 static void damaged_code_is_survived(void **state)
 {
@@ -408,7 +391,6 @@ int main(void)
 		cmocka_unit_test(a_row_that_code_contradicts_is_not_used),
 		cmocka_unit_test(a_patch_between_two_layouts_is_decided_by_code),
 		cmocka_unit_test(a_newer_go_needs_every_fact),
-		cmocka_unit_test(programs_that_cannot_be_traced_are_refused_with_a_reason),
 		cmocka_unit_test(damaged_code_is_survived),
 	};
 

@@ -47,6 +47,9 @@ static int open_binary(int fd, const char *name, struct session *s, struct why *
 			       "%s is not a Go program: no Go version in it. "
 			       "If it starts one, give that one's pid",
 			       name);
+	err = buildinfo_check(&s->build, why);
+	if (err)
+		return err;
 	err = pclntab_open(s->image, &s->build.version, &s->table, why);
 	return err ? -ENOTSUP : 0;
 }

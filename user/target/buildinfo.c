@@ -14,6 +14,7 @@
 enum {
 	BLOCK_ALIGN = 16, BLOCK_HEADER = 32, FLAG_INLINE_STRINGS = 2,
 	MODINFO_FRAME = 16, /* cmd/go: modload.infoStart, infoEnd */
+	MIN_MINOR = 18,     /* the function table as pclntab.c reads it */
 };
 
 /* At most three digits; -1 if there is none. */
@@ -249,5 +250,19 @@ int buildinfo_read(const struct image *im, struct buildinfo *ret, struct why *wh
 		b.guessed = true;
 	}
 	*ret = b;
+	return 0;
+}
+
+int buildinfo_check(const struct buildinfo *b, struct why *why)
+{
+	static const char *const refused[] = {"c-shared", "c-archive", "plugin", "shared"};
+
+	if (b->version.major != 1 || b->version.minor < MIN_MINOR)
+		return why_set(why, -ENOTSUP, "built by %s; Go 1.%d is the oldest that gotrace traces",
+			       b->version.text, MIN_MINOR);
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (!strcmp(b->build_mode, refused[i]))
+			return why_set(why, -ENOTSUP,
+				       "built with -buildmode=%s; gotrace traces executables only", b->build_mode);
 	return 0;
 }

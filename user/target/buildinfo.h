@@ -29,6 +29,8 @@ struct buildinfo {
 
 /* -ENOENT: no trace of Go's version in it. */
 int buildinfo_read(const struct image *im, struct buildinfo *ret, struct why *why);
+/* Can it be traced? -ENOTSUP when it is too old, or no executable (c-shared, plugin...). */
+int buildinfo_check(const struct buildinfo *b, struct why *why);
 /* Parses "go1.26.8", "go1.27rc1", "go1.22.3 X:foo", "devel go1.28-abc". -EINVAL when it is none of these. */
 int go_version_parse(const char *s, struct go_version *ret);
 /* <0, 0, >0 like strcmp, by (major, minor, patch). */

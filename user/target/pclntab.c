@@ -189,9 +189,7 @@ int pclntab_open(const struct image *im, const struct go_version *v, struct pcln
 
 	t->im = im;
 	t->minor = v->minor;
-	if (v->major == 1 && v->minor < 18)
-		err = why_set(why, -ENOENT, "built by %s; Go 1.18 is the oldest that gotrace traces", v->text);
-	else if (!find_moduledata(t))
+	if (!find_moduledata(t))
 		err = why_set(why, -ENOENT, "no Go function table: not a Go program, or packed or obfuscated");
 	else if (t->minor < t->layout->first_minor || t->minor > t->layout->last_minor ||
 		 !find_gofunc(t))

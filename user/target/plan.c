@@ -27,8 +27,6 @@
 #include "target/offsets.h"
 #include "target/rules.h"
 
-#define MIN_MINOR 18
-
 #define CALL(f, c, o, n) .where = AT_CALL, .funcs = f, .callee = c, .bx = o, .cx = n
 #define CAS(f, o, n) CALL(f, "casgstatus", o, n)
 #define COPIES(f, o, n) .where = AT_COPIES, .funcs = f, .callee = "casgstatus", .bx = o, .cx = n
@@ -350,19 +348,6 @@ static int check_sites(struct maker *m, struct why *why)
 	return 0;
 }
 
-static int check_build(const struct image *im, const struct pclntab *t, const struct buildinfo *bi, struct why *why)
-{
-	static const char *const refused[] = {"c-shared", "c-archive", "plugin", "shared"};
-
-	if (bi->version.major != 1 || bi->version.minor < MIN_MINOR)
-		return why_set(why, -ENOTSUP, "built with %.60s; gotrace needs Go 1.%d or later", bi->version.text, MIN_MINOR);
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if (!strcmp(bi->build_mode, refused[i]))
-			return why_set(why, -ENOTSUP,
-				       "built with -buildmode=%s; gotrace traces executables only", bi->build_mode);
-	return 0;
-}
-
 /* moduledata.next is set by the linker when there are several modules (runtime/symtab.go, -linkshared, plugins). */
 static int check_single_module(const struct image *im, const struct pclntab *t, const struct gt_offsets *o,
 			       struct why *why)
@@ -417,15 +402,14 @@ static int make(struct maker *m, struct why *why)
 int plan_make(const struct image *im, const struct pclntab *t, const struct buildinfo *bi,
 	      const struct plan_options *opt, struct plan **ret, struct why *why)
 {
-	struct maker m = {.bi = bi, .opt = opt};
-	int r = check_build(im, t, bi, why);
+	struct maker m = {
+		.finder = {.im = im, .t = t, .cs = codes_open(im, t)},
+		.bi = bi, .opt = opt, .plan = xcalloc(1, sizeof(*m.plan)),
+	};
 
-	if (r < 0)
-		return r;
-	m.plan = xcalloc(1, sizeof(*m.plan));
-	m.finder = (struct finder){.im = im, .t = t, .cs = codes_open(im, t)};
 	m.finder.in = inlines_open(m.finder.cs, t);
-	r = make(&m, why);
+	int r = make(&m, why);
+
 	m.plan->sites = m.sites.v;
 	m.plan->n_sites = m.sites.n;
 	vec_free(&m.site_groups);

@@ -65,8 +65,8 @@ struct plan {
 };
 
 /*
- * Sites, globals and offsets of one binary. -ENOTSUP: refused, why tells the reason and what to do (version not
- * supported, c-shared, a site that is missing, offsets unknown or contradicted by code).
+ * Sites, globals and offsets of one binary. -ENOTSUP: refused, why tells the reason and what to do (a site that is
+ * missing, offsets unknown or contradicted by code). bi is one that buildinfo_check has let pass.
  */
 int plan_make(const struct image *im, const struct pclntab *t, const struct buildinfo *bi,
 	      const struct plan_options *opt, struct plan **ret, struct why *why);
