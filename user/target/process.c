@@ -424,3 +424,8 @@ int process_threads(const struct process *p, uint32_t **tids, size_t *n)
 	*n = found.n;
 	return 0;
 }
+
+bool process_has_thread(const uint32_t *tids, size_t n, uint32_t tid)
+{
+	return bsearch(&tid, tids, n, sizeof(*tids), compare_tids);
+}

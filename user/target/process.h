@@ -57,5 +57,6 @@ void process_read_many(const struct process *p, struct process_piece *pieces, si
 
 /* Thread ids of the process now (ascending). Owner frees. */
 int process_threads(const struct process *p, uint32_t **tids, size_t *n);
+bool process_has_thread(const uint32_t *tids, size_t n, uint32_t tid); /* is it one of them? */
 
 #endif

@@ -412,13 +412,12 @@ static void read_goroutines(struct reader *r, struct snapshot *s)
 
 /* ------------------------------------------------------------------------------- public */
 
+/* The lists of goroutines, Ps and threads; not yet the wait reasons, which a proof does not need. */
 static int reader_open(struct reader *r, const struct snapshot_source *src)
 {
 	const struct globals *g = &src->plan->globals;
 
 	*r = (struct reader){ .src = src, .off = &src->plan->offsets };
-	wait_reasons_read(src->process, g->wait_reasons + src->process->bias, g->n_wait_reasons,
-			  r->wait_blocks);
 	int err = read_slice(r, g->allp, MAX_PROCS, &r->ps, &r->n_ps);
 
 	if (!err)
@@ -466,8 +465,7 @@ static int prove_threads(const struct reader *r, struct why *why)
 		if (!r->threads.v[i].tid)
 			continue;
 		asked++;
-		for (size_t k = 0; k < n; k++)
-			known += tids[k] == r->threads.v[i].tid;
+		known += process_has_thread(tids, n, r->threads.v[i].tid);
 	}
 	/* In another pid namespace the runtime knows other thread ids than we see. */
 	if (asked && !known)
@@ -534,17 +532,19 @@ int snapshot_prove(const struct snapshot_source *src, struct why *why)
 int snapshot_take(const struct snapshot_source *src, struct snapshot *ret,
 		  struct snapshot_counts *counts, struct why *why)
 {
+	const struct globals *g = &src->plan->globals;
 	struct snapshot s = { .begin_ns = now_ns() };
 	struct reader r;
 	uint32_t phase;
 	int err = reader_open(&r, src);
 
 	if (!err) {
+		wait_reasons_read(src->process, address(&r, g->wait_reasons), g->n_wait_reasons,
+				  r.wait_blocks);
 		read_goroutines(&r, &s);
 		err = read_procs(&r, &s);
 	}
-	if (src->plan->globals.gcphase &&
-	    process_u32(src->process, address(&r, src->plan->globals.gcphase), &phase))
+	if (g->gcphase && process_u32(src->process, address(&r, g->gcphase), &phase))
 		s.gc_running = phase == 1; /* runtime/mgc.go: _GCmark */
 	s.end_ns = now_ns();
 	if (counts)

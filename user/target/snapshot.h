@@ -27,7 +27,7 @@ struct snapshot_source {
 };
 
 struct snapshot_counts {
-	uint32_t goroutines, unread, implausible, no_stack;
+	uint32_t goroutines, unread, no_stack;
 	uint32_t threads;
 };
 
