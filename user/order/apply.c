@@ -45,10 +45,7 @@ static bool bear_parked(struct emit *e, struct m *m, struct g *g)
 
 	if (!creator)
 		return false;
-	if (e->cfg.minor >= 23)
-		emit_go_create_blocked(e, creator, g, g->start_stack, g->stack);
-	else
-		emit_go_create(e, creator, g, g->start_stack, g->stack);
+	emit_go_create(e, creator, g, G_WAITING);
 	return true;
 }
 
@@ -84,7 +81,7 @@ static void on_go_create(struct emit *e, struct m *m, const struct record *r)
 	if (!g)
 		drop(e);
 	else
-		emit_go_create(e, m, g, g->start_stack, g->stack);
+		emit_go_create(e, m, g, G_RUNNABLE);
 }
 
 static void on_go_create_blocked(struct emit *e, struct m *m, const struct record *r)
@@ -94,7 +91,7 @@ static void on_go_create_blocked(struct emit *e, struct m *m, const struct recor
 	if (!g)
 		drop(e);
 	else if (e->cfg.minor >= 23)
-		emit_go_create_blocked(e, m, g, g->start_stack, g->stack);
+		emit_go_create(e, m, g, G_WAITING);
 	else
 		/* the only way to wait is to block: born when it is switched to or woken */
 		g->is_parked = true;

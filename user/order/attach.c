@@ -177,18 +177,18 @@ static void claim_proc_start(struct attach *a, uint64_t tid, int32_t p)
 	claim_no_p(a, tid);
 }
 
-/* Facts about a context: sure of the goroutine only if they name it. */
-static void claim_context(struct attach *a, const struct record *r)
+/* Facts about the context of goid: sure of the goroutine only if they name it. */
+static void claim_context(struct attach *a, const struct record *r, uint64_t goid)
 {
-	if (r->goid)
-		claim_running(a, r->tid, r->goid, r->p);
+	if (goid)
+		claim_running(a, r->tid, goid, r->p);
 	else
 		claim_p(a, r->tid, r->p);
 }
 
 static void claim_gc(struct attach *a, const struct record *r)
 {
-	claim_context(a, r);
+	claim_context(a, r, r->goid);
 	if (a->gc == GC_UNKNOWN)
 		a->gc = r->type == REC_GC_BEGIN ? GC_OFF : GC_ON;
 }
@@ -196,10 +196,7 @@ static void claim_gc(struct attach *a, const struct record *r)
 static void claim_create(struct attach *a, const struct record *r)
 {
 	claim_g(a, r->goid, G_UNBORN, 0);
-	if (r->creator)
-		claim_running(a, r->tid, r->creator, r->p);
-	else
-		claim_p(a, r->tid, r->p);
+	claim_context(a, r, r->creator);
 }
 
 static void claim_start(struct attach *a, const struct record *r)
@@ -236,7 +233,7 @@ static void claim_record(struct attach *a, const struct record *r)
 	case REC_TASK_END:
 	case REC_REGION_BEGIN:
 	case REC_REGION_END:
-	case REC_LOG: claim_context(a, r); break;
+	case REC_LOG: claim_context(a, r, r->goid); break;
 	case REC_GC_BEGIN:
 	case REC_GC_END: claim_gc(a, r); break;
 	case REC_GO_UNBLOCK: claim_g(a, r->goid, G_WAITING, 0); break;
@@ -267,15 +264,6 @@ static void claim_record(struct attach *a, const struct record *r)
 
 /* --------------------------------------------------------- claims and snapshot become the model */
 
-static void place_g(struct emit *e, struct g *g, uint64_t tid, enum g_state state)
-{
-	struct m *m = model_m_at(&e->model, tid);
-
-	g->state = (uint8_t)state;
-	g->m = m;
-	m->g = g;
-}
-
 static bool is_on_thread(enum g_state state)
 {
 	return state == G_RUNNING || state == G_SYSCALL;
@@ -303,7 +291,7 @@ static void install_g(struct attach *a, struct emit *e, uint64_t goid, uint64_t 
 	if (!is_on_thread(state))
 		g->state = (uint8_t)state;
 	else if (may_have_g(a, e, tid, goid))
-		place_g(e, g, tid, state);
+		m_bind_g(model_m_at(&e->model, tid), g, state);
 	else
 		g->state = state == G_RUNNING ? G_RUNNABLE : G_WAITING;
 }

@@ -183,13 +183,6 @@ int emit_cut(struct emit *e)
 
 /* ------------------------------------------------------------------ who has what */
 
-static void bind_g(struct m *m, struct g *g, enum g_state state)
-{
-	g->state = (uint8_t)state;
-	g->m = m;
-	m->g = g;
-}
-
 static void leave_thread(struct g *g, enum g_state state)
 {
 	g->state = (uint8_t)state;
@@ -227,31 +220,19 @@ static void born(struct emit *e, struct g *g, enum g_state state)
 }
 
 /* Ranges do not outlive what they belong to: not the reader, but -strict and gotraceui care. */
-static void close_stw(struct emit *e, struct m *m)
+static void close_range(struct emit *e, struct m *m, bool is_open,
+			void (*end_range)(struct emit *e, struct m *m))
 {
-	bool is_repair = e->is_repair;
+	bool is_repair = e->is_repair; /* of the event that this prepares */
 
-	if (m->g->in_stw)
-		emit_stw_end(fix(e), m);
+	if (is_open)
+		end_range(fix(e), m);
 	e->is_repair = is_repair;
 }
 
-static void close_assist(struct emit *e, struct m *m)
+static void end_sweep(struct emit *e, struct m *m)
 {
-	bool is_repair = e->is_repair;
-
-	if (m->g->in_assist)
-		emit_assist_end(fix(e), m);
-	e->is_repair = is_repair;
-}
-
-static void close_sweep(struct emit *e, struct m *m)
-{
-	bool is_repair = e->is_repair;
-
-	if (m->p->in_sweep)
-		emit_sweep_end(fix(e), m, 0, 0);
-	e->is_repair = is_repair;
+	emit_sweep_end(e, m, 0, 0);
 }
 
 /* ------------------------------------------------------------------ Ps */
@@ -286,7 +267,7 @@ void emit_proc_stop(struct emit *e, struct m *m)
 {
 	assert(m->p);
 	assert(!m->g || m->g->state == G_SYSCALL);
-	close_sweep(e, m);
+	close_range(e, m, m->p->in_sweep, end_sweep);
 	simple(e, EV_PROC_STOP, m);
 	free_p(m->p);
 }
@@ -328,30 +309,17 @@ void emit_go_status(struct emit *e, struct g *g, enum g_state state)
 	e->last_tick = next_tick(e);
 }
 
-static void create(struct emit *e, enum event_type type, struct m *m, struct g *g,
-		   uint32_t start_stack, uint32_t stack)
+void emit_go_create(struct emit *e, struct m *m, struct g *g, enum g_state state)
 {
-	struct event ev = begin(e, type, m);
+	bool is_blocked = state == G_WAITING && e->cfg.minor >= 23;
+	struct event ev = begin(e, is_blocked ? EV_GO_CREATE_BLOCKED : EV_GO_CREATE, m);
 
 	assert(g->state == G_UNBORN && m->p && (!m->g || m->g->state == G_RUNNING));
 	ev.id = g->goid;
-	ev.start_stack = start_stack;
-	ev.stack = stack;
+	ev.start_stack = g->start_stack;
+	ev.stack = g->stack;
 	end(e, &ev, m);
-}
-
-void emit_go_create(struct emit *e, struct m *m, struct g *g, uint32_t start_stack, uint32_t stack)
-{
-	create(e, EV_GO_CREATE, m, g, start_stack, stack);
-	born(e, g, G_RUNNABLE);
-}
-
-void emit_go_create_blocked(struct emit *e, struct m *m, struct g *g, uint32_t start_stack,
-			    uint32_t stack)
-{
-	assert(e->cfg.minor >= 23);
-	create(e, EV_GO_CREATE_BLOCKED, m, g, start_stack, stack);
-	born(e, g, G_WAITING);
+	born(e, g, is_blocked ? G_WAITING : G_RUNNABLE);
 }
 
 void emit_go_create_syscall(struct emit *e, struct m *m, struct g *g)
@@ -362,7 +330,7 @@ void emit_go_create_syscall(struct emit *e, struct m *m, struct g *g)
 	ev.id = g->goid;
 	end(e, &ev, m);
 	born(e, g, G_SYSCALL);
-	bind_g(m, g, G_SYSCALL);
+	m_bind_g(m, g, G_SYSCALL);
 	m->has_ticket = false;
 }
 
@@ -374,7 +342,7 @@ void emit_go_start(struct emit *e, struct m *m, struct g *g)
 	ev.id = g->goid;
 	ev.seq = next_g_seq(e, m, g);
 	end(e, &ev, m);
-	bind_g(m, g, G_RUNNING);
+	m_bind_g(m, g, G_RUNNING);
 	e->model.last_running = m;
 	pay_procs_change(e, m);
 }
@@ -383,7 +351,7 @@ void emit_go_block(struct emit *e, struct m *m, struct str reason, uint32_t stac
 		   uint8_t wait_kind, uint64_t object)
 {
 	assert(m_runs(m));
-	close_stw(e, m);
+	close_range(e, m, m->g->in_stw, emit_stw_end);
 	with_stack(e, EV_GO_BLOCK, m, reason, stack);
 	if (e->cfg.wait_objects)
 		wait_coder_add(&e->waits, wait_kind, object);
@@ -393,7 +361,7 @@ void emit_go_block(struct emit *e, struct m *m, struct str reason, uint32_t stac
 void emit_go_stop(struct emit *e, struct m *m, struct str reason, uint32_t stack)
 {
 	assert(m_runs(m));
-	close_stw(e, m);
+	close_range(e, m, m->g->in_stw, emit_stw_end);
 	with_stack(e, EV_GO_STOP, m, reason, stack);
 	leave_thread(m->g, G_RUNNABLE);
 }
@@ -407,8 +375,8 @@ static void gone(struct emit *e, struct g *g)
 void emit_go_destroy(struct emit *e, struct m *m)
 {
 	assert(m_runs(m));
-	close_stw(e, m);
-	close_assist(e, m);
+	close_range(e, m, m->g->in_stw, emit_stw_end);
+	close_range(e, m, m->g->in_assist, emit_assist_end);
 	simple(e, EV_GO_DESTROY, m);
 	gone(e, m->g);
 }
@@ -435,9 +403,9 @@ void emit_go_unblock(struct emit *e, struct m *m, struct g *g, uint32_t stack)
 void emit_go_switch(struct emit *e, struct m *m, struct g *g, bool is_destroyed)
 {
 	assert(e->cfg.minor >= 23 && m_runs(m) && g->state == G_WAITING);
-	close_stw(e, m);
+	close_range(e, m, m->g->in_stw, emit_stw_end);
 	if (is_destroyed)
-		close_assist(e, m);
+		close_range(e, m, m->g->in_assist, emit_assist_end);
 	struct event ev = begin(e, is_destroyed ? EV_GO_SWITCH_DESTROY : EV_GO_SWITCH, m);
 
 	ev.id = g->goid;
@@ -447,13 +415,13 @@ void emit_go_switch(struct emit *e, struct m *m, struct g *g, bool is_destroyed)
 		gone(e, m->g);
 	else
 		leave_thread(m->g, G_WAITING);
-	bind_g(m, g, G_RUNNING);
+	m_bind_g(m, g, G_RUNNING);
 }
 
 void emit_syscall_begin(struct emit *e, struct m *m, uint32_t stack)
 {
 	assert(m_runs(m));
-	close_sweep(e, m);
+	close_range(e, m, m->p->in_sweep, end_sweep);
 	struct event ev = begin(e, EV_GO_SYSCALL_BEGIN, m);
 
 	ev.seq = next_p_seq(e, m->p);

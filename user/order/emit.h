@@ -66,9 +66,8 @@ void emit_procs_change(struct emit *e, struct m *m, uint32_t stack);
 
 /* first generation: an unborn one waits or is runnable */
 void emit_go_status(struct emit *e, struct g *g, enum g_state state);
-void emit_go_create(struct emit *e, struct m *m, struct g *g, uint32_t start_stack, uint32_t stack);
-void emit_go_create_blocked(struct emit *e, struct m *m, struct g *g, uint32_t start_stack,
-			    uint32_t stack); /* header 23 */
+/* Runnable or waiting; header 22 has no waiting one: it is runnable then. Its stacks are those in g. */
+void emit_go_create(struct emit *e, struct m *m, struct g *g, enum g_state state);
 void emit_go_create_syscall(struct emit *e, struct m *m, struct g *g);
 void emit_go_start(struct emit *e, struct m *m, struct g *g);
 void emit_go_block(struct emit *e, struct m *m, struct str reason, uint32_t stack,

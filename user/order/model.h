@@ -110,6 +110,14 @@ static inline bool m_runs(const struct m *m)
 	return m->p && m->g && m->g->state == G_RUNNING && m->p->state == P_RUNNING;
 }
 
+/* g is on this thread now. */
+static inline void m_bind_g(struct m *m, struct g *g, enum g_state state)
+{
+	g->state = (uint8_t)state;
+	g->m = m;
+	m->g = g;
+}
+
 void g_push_region(struct g *g, uint64_t task, const char *name, uint32_t n);
 void g_pop_region(struct g *g);
 

@@ -101,10 +101,8 @@ static void create_unknown(struct emit *e, struct m *m, struct g *g, enum g_stat
 	}
 	struct m *creator = model_creating_m(&e->model, m);
 
-	if (creator && state == G_WAITING && e->cfg.minor >= 23) {
-		emit_go_create_blocked(fix(e), creator, g, g->start_stack, g->stack);
-	} else if (creator) {
-		emit_go_create(fix(e), creator, g, g->start_stack, g->stack);
+	if (creator) {
+		emit_go_create(fix(e), creator, g, state);
 	} else {
 		struct m *helper = model_m_at(&e->model, HELPER_TID);
 
