@@ -71,14 +71,13 @@ enum record_type {
 	REC_LOSS = 70,             /* arg records were lost at about this place in the stream, since object (ns) */
 	REC_TARGET_EXEC = 71,      /* the target became another program: nothing of it follows */
 	REC_TARGET_EXIT = 72,
-	REC_UNREAD_STACK = 73,     /* the event before on this thread should have had a stack, it could not be read */
+	/* 73 was never told */
 	REC_TIME = 74,             /* everything up to here was taken in, whether anything happened or not: an idle moment,
 				      the end */
 };
 
 enum record_flag {
 	REC_F_CORO_EXIT = 1 << 0,  /* of REC_GO_DESTROY: a REC_GO_SWITCH follows on this thread, the two are one switch */
-	REC_F_SYNC_POINT = 1 << 1, /* stopped at a stack check (g.syncSafePoint, Go 1.25+): frame 1 stands at sched.sp */
 };
 
 /* Numbers of the runtime's traceBlockReason, equal in Go 1.22 to 1.27 (runtime/traceruntime.go). Older targets

@@ -112,8 +112,6 @@ enum gt_kind {
 	GT_K_STACK = 64,      /* struct gt_stack_rec */
 	GT_K_SAMPLE = 65,     /* struct gt_full: cpu sample */
 	GT_K_EXEC = 66,       /* struct gt_short */
-	GT_K_SYS_ENTER = 67,  /* from the raw_syscalls tracepoint: struct gt_full */
-	GT_K_SYS_EXIT = 68,
 	GT_K_LOSS = 69,       /* struct gt_full: arg records lost since object (ns) */
 };
 

@@ -257,7 +257,6 @@ static void claim_record(struct attach *a, const struct record *r)
 	case REC_LOSS:
 	case REC_TARGET_EXEC:
 	case REC_TARGET_EXIT:
-	case REC_UNREAD_STACK:
 	case REC_TIME: break;
 	}
 }

@@ -127,8 +127,6 @@ static void process(struct order *o, const struct record *r)
 		on_loss(o, r);
 	else if (r->type == REC_TARGET_EXEC)
 		o->is_over = true;
-	else if (r->type == REC_UNREAD_STACK)
-		e->counts.unread_stacks++;
 	else if (r->type == REC_TIME)
 		on_time(o, r->ts_ns);
 	else if (r->type != REC_TARGET_EXIT)

@@ -32,7 +32,6 @@ struct order_counts {
 				    Begin was not seen (also of what began before the attach): not written */
 	uint64_t lost;           /* sum of REC_LOSS */
 	uint64_t losses;         /* number of REC_LOSS */
-	uint64_t unread_stacks;
 	uint64_t steals;         /* Ps taken from a syscall, derived: as ProcSteal, or as ProcStop when seen late (not repairs) */
 	uint64_t generations;
 	uint64_t written_ns;     /* the file is whole up to here, 0: nothing is in it */
