@@ -9,36 +9,11 @@ enum { ARENA_G = 256 };
 
 /* ------------------------------------------------------------------ goroutines */
 
-static size_t g_home(const struct model *md, uint64_t goid)
-{
-	return goid * 0x9e3779b97f4a7c15ull >> 32 & (md->g_cap - 1);
-}
-
-static struct g_slot *g_slot(const struct model *md, uint64_t goid)
-{
-	size_t i = g_home(md, goid);
-
-	while (md->g_slots[i].goid && md->g_slots[i].goid != goid)
-		i = (i + 1) & (md->g_cap - 1);
-	return &md->g_slots[i];
-}
-
 struct g *model_g(const struct model *md, uint64_t goid)
 {
-	return md->g_cap ? g_slot(md, goid)->g : NULL;
-}
+	const uint64_t *known = map64_get(&md->g_of, goid);
 
-static void grow_g(struct model *md)
-{
-	struct g_slot *old = md->g_slots;
-	size_t old_cap = md->g_cap;
-
-	md->g_cap = old_cap ? old_cap * 2 : 1024;
-	md->g_slots = xcalloc(md->g_cap, sizeof(*md->g_slots));
-	for (size_t i = 0; i < old_cap; i++)
-		if (old[i].goid)
-			*g_slot(md, old[i].goid) = old[i];
-	free(old);
+	return known ? (struct g *)(uintptr_t)*known : NULL;
 }
 
 /* A free one has its successor in `m`. */
@@ -62,17 +37,15 @@ static struct g *take_g(struct model *md)
 struct g *model_g_at(struct model *md, uint64_t goid)
 {
 	assert(goid);
-	if ((md->n_g + 1) * 2 > md->g_cap)
-		grow_g(md);
-	struct g_slot *s = g_slot(md, goid);
+	uint64_t *known = map64_at(&md->g_of, goid);
 
-	if (!s->goid) {
-		s->goid = goid;
-		s->g = take_g(md);
-		*s->g = (struct g){.goid = goid};
-		md->n_g++;
+	if (!*known) {
+		struct g *g = take_g(md);
+
+		*g = (struct g){.goid = goid};
+		*known = (uintptr_t)g;
 	}
-	return s->g;
+	return (struct g *)(uintptr_t)*known;
 }
 
 static void free_regions(struct g *g)
@@ -82,29 +55,9 @@ static void free_regions(struct g *g)
 	vec_free(&g->regions);
 }
 
-/*
- * Closes the gap, so that no search needs tombstones: what follows moves up unless it would leave
- * its home.
- */
-static void remove_slot(struct model *md, size_t hole)
-{
-	size_t mask = md->g_cap - 1;
-
-	for (size_t i = (hole + 1) & mask; md->g_slots[i].goid; i = (i + 1) & mask) {
-		size_t home = g_home(md, md->g_slots[i].goid);
-
-		if (((i - home) & mask) < ((i - hole) & mask))
-			continue;
-		md->g_slots[hole] = md->g_slots[i];
-		hole = i;
-	}
-	md->g_slots[hole] = (struct g_slot){0};
-}
-
 void model_g_del(struct model *md, struct g *g)
 {
-	remove_slot(md, (size_t)(g_slot(md, g->goid) - md->g_slots));
-	md->n_g--;
+	map64_del(&md->g_of, g->goid);
 	free_regions(g);
 	g->m = (struct m *)md->free_g;
 	md->free_g = g;
@@ -112,12 +65,12 @@ void model_g_del(struct model *md, struct g *g)
 
 bool model_g_next(const struct model *md, size_t *pos, struct g **ret)
 {
-	for (; *pos < md->g_cap; (*pos)++)
-		if (md->g_slots[*pos].goid) {
-			*ret = md->g_slots[(*pos)++].g;
-			return true;
-		}
-	return false;
+	uint64_t goid, g;
+
+	if (!map64_next(&md->g_of, pos, &goid, &g))
+		return false;
+	*ret = (struct g *)(uintptr_t)g;
+	return true;
 }
 
 void g_push_region(struct g *g, uint64_t task, const char *name, uint32_t n)
@@ -256,10 +209,10 @@ void model_free(struct model *md)
 		free(md->threads.v[i]);
 	for (size_t i = 0; i < md->procs.n; i++)
 		free(md->procs.v[i]);
-	free(md->g_slots);
 	vec_free(&md->arena);
 	vec_free(&md->threads);
 	vec_free(&md->procs);
+	map64_free(&md->g_of);
 	map64_free(&md->m_of);
 	map64_free(&md->open_tasks);
 }

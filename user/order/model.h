@@ -67,8 +67,7 @@ struct m {
 #define MODEL_MAX_P 65536
 
 struct model {
-	struct g_slot { uint64_t goid; struct g *g; } *g_slots; /* open addressing, goid 0: free */
-	size_t n_g, g_cap;
+	struct map64 g_of;       /* goid -> g */
 	struct g *free_g;
 	VEC(struct g *) arena;
 
