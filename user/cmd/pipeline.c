@@ -17,6 +17,17 @@ struct pipeline {
 	VEC(struct record) held; /* their text is a copy */
 };
 
+int pipeline_minor(unsigned format, int go_minor)
+{
+	switch (format) {
+	case FORMAT_22:
+		return 22;
+	case FORMAT_23:
+		return 23;
+	}
+	return go_minor >= 23 ? 23 : 22;
+}
+
 int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, struct why *why)
 {
 	struct pipeline *p = xcalloc(1, sizeof(*p));

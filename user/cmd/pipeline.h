@@ -16,6 +16,12 @@
 
 struct pipeline;
 
+/* --format, of record and of replay. */
+#define FORMAT_CHOICES "auto|1.22|1.23"
+enum { FORMAT_AUTO, FORMAT_22, FORMAT_23 };
+/* The header for a target of Go 1.go_minor: 22 or 23. */
+int pipeline_minor(unsigned format, int go_minor);
+
 struct pipeline_config {
 	int fd;                    /* of the trace; owned from now on */
 	int minor;                 /* header: 22 or 23 */

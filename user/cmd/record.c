@@ -25,7 +25,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FORMAT_AUTO, FORMAT_22, FORMAT_23 };
 enum { SYSCALLS_UPROBE, SYSCALLS_OFF };
 enum {
 	MAX_DRAIN = 1 << 16, /* records at a time: then the target's end and Ctrl-C are looked at */
@@ -51,7 +50,7 @@ static const struct option_row rows[] = {
 	{ "cpu-samples", 0, OPT_STRING, OPTION(samples), "HZ|off", "CPU samples a second (99)" },
 	{ "syscalls", 0, OPT_CHOICE, OPTION(syscalls), "uprobe|off",
 	  "system calls of goroutines (uprobe)" },
-	{ "format", 0, OPT_CHOICE, OPTION(format), "auto|1.22|1.23",
+	{ "format", 0, OPT_CHOICE, OPTION(format), FORMAT_CHOICES,
 	  "header of the trace (auto: by the target)" },
 	{ "no-stacks", 0, OPT_FLAG, OPTION(without_stacks), NULL, "cheaper: no stacks" },
 	{ "no-wait-objects", 0, OPT_FLAG, OPTION(without_objects), NULL,
@@ -252,17 +251,6 @@ static unsigned tick_shift_here(void)
 	return few_cpus ? WRITER_TICK_SHIFT_FEW_CPUS : WRITER_TICK_SHIFT;
 }
 
-static int minor_of(const struct recording *r)
-{
-	switch (r->opt.format) {
-	case FORMAT_22:
-		return 22;
-	case FORMAT_23:
-		return 23;
-	}
-	return go_version_cmp(&r->target.build.version, 1, 23, 0) >= 0 ? 23 : 22;
-}
-
 static int open_output(struct recording *r, struct why *why)
 {
 	r->output_name = output_name(r->opt.output, r->target.process->pid, why);
@@ -274,7 +262,7 @@ static int open_output(struct recording *r, struct why *why)
 		return fd;
 	struct pipeline_config pc = {
 		.fd = fd,
-		.minor = minor_of(r),
+		.minor = pipeline_minor(r->opt.format, r->target.build.version.minor),
 		.tick_shift = tick_shift_here(),
 		.symbols = r->target.symbols,
 		.spool_path = r->opt.spool,

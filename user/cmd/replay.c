@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { FORMAT_AUTO, FORMAT_22, FORMAT_23 };
-
 struct replay_cmd {
 	const char *output;
 	unsigned format;
@@ -22,7 +20,7 @@ struct replay_cmd {
 static const struct option_row rows[] = {
 	{ "output", 'o', OPT_STRING, offsetof(struct replay_cmd, output), "FILE",
 	  "the trace (trace.out); - is stdout" },
-	{ "format", 0, OPT_CHOICE, offsetof(struct replay_cmd, format), "auto|1.22|1.23",
+	{ "format", 0, OPT_CHOICE, offsetof(struct replay_cmd, format), FORMAT_CHOICES,
 	  "header of the trace" },
 	{ "quiet", 'q', OPT_FLAG, offsetof(struct replay_cmd, quiet), NULL, "no summary" },
 };
@@ -48,17 +46,6 @@ static unsigned number_after(const char *text, size_t n, const char *key, unsign
 	return x;
 }
 
-static int minor_of(const struct replay *r, unsigned go_minor)
-{
-	switch (r->opt.format) {
-	case FORMAT_22:
-		return 22;
-	case FORMAT_23:
-		return 23;
-	}
-	return go_minor >= 23 ? 23 : 22;
-}
-
 /* A spool begins with its metadata, which decides the header and the unit of time. */
 static void on_meta(void *ctx, const char *text, size_t n)
 {
@@ -67,8 +54,9 @@ static void on_meta(void *ctx, const char *text, size_t n)
 
 	if (!r->pipeline) {
 		unsigned shift = number_after(text, n, "tick_shift=", WRITER_TICK_SHIFT);
+		unsigned go_minor = number_after(text, n, "go_version=go1.", 0);
 
-		r->config.minor = minor_of(r, number_after(text, n, "go_version=go1.", 0));
+		r->config.minor = pipeline_minor(r->opt.format, (int)go_minor);
 		r->config.tick_shift = shift <= 16 ? shift : WRITER_TICK_SHIFT;
 		r->err = pipeline_open(&r->config, &r->pipeline, &why);
 	}
