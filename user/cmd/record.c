@@ -306,6 +306,11 @@ static int arm(struct recording *r, struct why *why)
 	else
 		snap.begin_ns = snap.end_ns = r->begin_ns;
 	if (!err) {
+		log_info("read %u goroutines and %u threads in %.1f ms; %u goroutines could not be "
+			 "read, %u have no stack",
+			 r->seen.goroutines, r->seen.threads,
+			 (double)(snap.end_ns - snap.begin_ns) / 1e6, r->seen.unread,
+			 r->seen.no_stack);
 		capture_learned(r->capture);
 		meta_snapshot(r->pipeline, &r->target, &snap);
 		pipeline_snapshot(r->pipeline, &snap);
