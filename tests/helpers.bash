@@ -79,6 +79,16 @@ whole() {
 	truth_holds "$T/out"
 }
 
+# part TIME WORKLOAD [ARG...]: records that much of a run; the trace is valid and the target works on to its end.
+part() {
+	local time=$1
+	shift
+	start "$@"
+	run -0 "$GOTRACE" record -p "$target" -d "$time" -o "$T/trace"
+	valid "$T/trace"
+	target_ends
+}
+
 # valid FILE: so say the foreign judges. Without them the test is skipped, not passed.
 valid() {
 	local why

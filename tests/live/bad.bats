@@ -142,10 +142,7 @@ open_files() { ls "/proc/$1/fd" | wc -l; }
 }
 
 @test "children of the target are not disturbed and not in the trace" {
-	start fork -d 3s
-	run -0 "$GOTRACE" record -p "$target" -d 1s -o "$T/trace"
-	valid "$T/trace"
-	target_ends
+	part 1s fork -d 3s
 	at_least children "$(truth "$T/out" fork.children)" 20
 }
 

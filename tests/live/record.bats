@@ -9,10 +9,7 @@ teardown() {
 }
 
 @test "a recorded mix of everything is a valid trace and the target does not notice" {
-	start mix -d 6s
-	run -0 "$GOTRACE" record -p "$target" -d 2s -o "$T/trace"
-	valid "$T/trace"
-	target_ends
+	part 2s mix -d 6s
 }
 
 @test "gotrace -p PID is the same as gotrace record -p PID" {
@@ -46,11 +43,8 @@ teardown() {
 }
 
 @test "busy loops are seen to be preempted" {
-	start preempt -d 4s
-	run -0 "$GOTRACE" record -p "$target" -d 2s -o "$T/trace"
-	valid "$T/trace"
+	part 2s preempt -d 4s
 	at_least preempted "$(counts "$T/trace" '.go_transitions_by_reason["Running->Runnable [preempted]"] // 0')" 20
-	target_ends
 }
 
 @test "every garbage collection is in the trace" {
@@ -107,18 +101,12 @@ teardown() {
 }
 
 @test "a second of nothing is a second in the trace" {
-	start idle -d 4s
-	run -0 "$GOTRACE" record -p "$target" -d 1s -o "$T/trace"
-	valid "$T/trace"
+	part 1s idle -d 4s
 	at_least nanoseconds "$(counts "$T/trace" .duration_ns)" 900000000
-	target_ends
 }
 
 @test "stacks of 250 frames do not hurt" {
-	start deep -d 4s
-	run -0 "$GOTRACE" record -p "$target" -d 1s -o "$T/trace"
-	valid "$T/trace"
-	target_ends
+	part 1s deep -d 4s
 }
 
 @test "-d ends after that time" {
