@@ -31,6 +31,15 @@ traced() { # VERSION VARIANTS WORKLOADS
 	[ "$status" = 0 ]
 }
 
+@test "a generic method of Go 1.27 has its whole name" {
+	there 1.27.4
+	"$BATS_TEST_DIRNAME/../../scripts/build-workloads" -v default "$GOTRACE_WORK" 1.27.4
+	program() { echo "$GOTRACE_WORK/$1-1.27.4-default"; }
+	whole generic -rate 500 -d 1s
+	valid "$T/trace"
+	equal goroutines "$(group "$T/trace" 'work.(*box[...]).keep[...]')" "$(truth "$T/out" generic.created)"
+}
+
 @test "the header is 1.22 for a Go before 1.23 and 1.23 from then on" {
 	local v header
 	for v in 1.18.10:1.22 1.22.12:1.22 local:1.23; do
