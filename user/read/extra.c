@@ -10,33 +10,20 @@
 enum { HEADER_BYTES = 16, BATCH = 1, EXPERIMENTAL = 49, END_OF_GENERATION = 52, STRINGS = 4,
 	STRING = 5 };
 
-/* The chunk whose parts are being joined. */
-struct joint {
-	struct buf bytes;
-	uint64_t generation, chunk, next_part;
-	bool is_open;
-};
-
 static bool is_header(const uint8_t *h)
 {
 	return !memcmp(h, "go 1.", 5) && h[5] >= '2' && h[5] <= '9' && h[6] >= '0' && h[6] <= '9' &&
 	       !memcmp(h + 7, " trace\0\0\0", 9);
 }
 
-static void close_chunk(struct extra_chunks *x, struct joint *j)
+bool extra_is_part(uint64_t id, const void *s, size_t n)
 {
-	if (j->bytes.n)
-		*vec_push(&x->chunks) = (struct extra_chunk){
-			.generation = j->generation, .kind = j->bytes.v[0],
-			.data = (uint8_t *)xmemdup(j->bytes.v, j->bytes.n) + 1, .n = j->bytes.n - 1,
-		};
-	j->is_open = false;
+	return id >= EXTRA_FIRST_ID && n >= EXTRA_MAGIC_LEN && !memcmp(s, EXTRA_MAGIC, EXTRA_MAGIC_LEN);
 }
 
-static void begin_chunk(struct extra_chunks *x, struct joint *j, uint64_t generation,
-			uint64_t chunk)
+static void begin_chunk(struct extra_join *j, uint64_t generation, uint64_t chunk)
 {
-	x->broken += j->is_open;
+	j->broken += j->is_open;
 	j->bytes.n = 0;
 	j->generation = generation;
 	j->chunk = chunk;
@@ -44,46 +31,61 @@ static void begin_chunk(struct extra_chunks *x, struct joint *j, uint64_t genera
 	j->is_open = true;
 }
 
-static void take_part(struct extra_chunks *x, struct joint *j, uint64_t generation,
-		      const uint8_t *s, size_t n)
+bool extra_join(struct extra_join *j, uint64_t generation, const void *s, size_t n, struct extra_chunk *ret)
 {
-	struct cursor c = cursor_of(s + EXTRA_MAGIC_LEN, n - EXTRA_MAGIC_LEN);
+	struct cursor c = cursor_of((const uint8_t *)s + EXTRA_MAGIC_LEN, n - EXTRA_MAGIC_LEN);
 	uint64_t chunk = cursor_varint(&c), part = cursor_varint(&c);
 	uint8_t is_last = cursor_u8(&c);
 
 	if (c.bad)
-		return;
+		return false;
 	if (!part)
-		begin_chunk(x, j, generation, chunk);
-	if (!j->is_open || j->generation != generation || j->chunk != chunk ||
-	    j->next_part != part) {
-		x->broken += j->is_open;
+		begin_chunk(j, generation, chunk);
+	if (!j->is_open || j->generation != generation || j->chunk != chunk || j->next_part != part) {
+		j->broken += j->is_open;
 		j->is_open = false;
-		return;
+		return false;
 	}
 	buf_add(&j->bytes, c.p, cursor_left(&c));
 	j->next_part++;
-	if (is_last)
-		close_chunk(x, j);
+	if (!is_last)
+		return false;
+	j->is_open = false;
+	if (!j->bytes.n)
+		return false;
+	*ret = (struct extra_chunk){ generation, j->bytes.v[0], j->bytes.v + 1, j->bytes.n - 1 };
+	return true;
 }
 
-static void scan_strings(struct extra_chunks *x, struct joint *j, uint64_t generation,
-			 struct cursor c)
+void extra_join_free(struct extra_join *j)
+{
+	buf_free(&j->bytes);
+}
+
+void extra_keep(struct extra_chunks *x, const struct extra_chunk *chunk)
+{
+	struct extra_chunk own = *chunk;
+
+	own.data = (uint8_t *)xmemdup(chunk->data - 1, chunk->n + 1) + 1;
+	*vec_push(&x->chunks) = own;
+}
+
+static void scan_strings(struct extra_chunks *x, struct extra_join *j, uint64_t generation, struct cursor c)
 {
 	while (cursor_left(&c) && cursor_u8(&c) == STRING) {
 		uint64_t id = cursor_varint(&c), n = cursor_varint(&c);
 		const uint8_t *s = cursor_bytes(&c, n);
+		struct extra_chunk chunk;
 
 		if (!s || c.bad)
 			return;
-		if (id >= EXTRA_FIRST_ID && n >= EXTRA_MAGIC_LEN &&
-		    !memcmp(s, EXTRA_MAGIC, EXTRA_MAGIC_LEN))
-			take_part(x, j, generation, s, n);
+		if (extra_is_part(id, s, n) && extra_join(j, generation, s, n, &chunk))
+			extra_keep(x, &chunk);
 	}
 }
 
 /* One batch; false: the file is cut or is something else from here. */
-static bool scan_batch(struct extra_chunks *x, struct joint *j, struct cursor *c)
+static bool scan_batch(struct extra_chunks *x, struct extra_join *j, struct cursor *c)
 {
 	uint8_t kind = cursor_u8(c);
 
@@ -110,7 +112,7 @@ static bool scan_batch(struct extra_chunks *x, struct joint *j, struct cursor *c
 int extra_scan(const void *trace, size_t n, struct extra_chunks *ret)
 {
 	struct extra_chunks x = {0};
-	struct joint j = {0};
+	struct extra_join j = {0};
 
 	if (n < HEADER_BYTES || !is_header(trace))
 		return -EBADMSG;
@@ -118,8 +120,8 @@ int extra_scan(const void *trace, size_t n, struct extra_chunks *ret)
 
 	while (cursor_left(&c) && !x.is_cut)
 		x.is_cut = !scan_batch(&x, &j, &c);
-	x.broken += j.is_open;
-	buf_free(&j.bytes);
+	x.broken = j.broken + j.is_open;
+	extra_join_free(&j);
 	*ret = x;
 	return 0;
 }

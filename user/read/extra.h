@@ -16,9 +16,23 @@
 struct extra_chunk {
 	uint64_t generation;  /* number of the generation it stands in */
 	uint8_t kind;         /* enum extra_kind, or one of the future */
-	const uint8_t *data;  /* after the kind byte; owned by extra_chunks */
+	const uint8_t *data;  /* after the kind byte; owned by whoever gave the chunk */
 	size_t n;
 };
+
+/*
+ * Chunks from string table entries, one after the other in file order, for who reads the file anyhow (read/reader.h does). 1 when a
+ * chunk is whole; its bytes die with the next call. The zero joiner is empty.
+ */
+struct extra_join {
+	struct buf bytes;
+	uint64_t generation, chunk, next_part;
+	bool is_open;
+	size_t broken;         /* chunks that lacked a part */
+};
+bool extra_is_part(uint64_t id, const void *s, size_t n);
+bool extra_join(struct extra_join *j, uint64_t generation, const void *s, size_t n, struct extra_chunk *ret);
+void extra_join_free(struct extra_join *j);
 
 struct extra_chunks {
 	VEC(struct extra_chunk) chunks; /* in file order */
@@ -28,6 +42,8 @@ struct extra_chunks {
 
 /* 0, or -EBADMSG: not a Go execution trace v2. A cut file gives what was there. */
 int extra_scan(const void *trace, size_t n, struct extra_chunks *ret);
+/* Adds a copy of the chunk. The zero extra_chunks is empty. */
+void extra_keep(struct extra_chunks *x, const struct extra_chunk *chunk);
 void extra_chunks_free(struct extra_chunks *x);
 
 /* The value of a metadata key, the last one said; NULL: none. Free it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* generation.c - see generation.h. */
+#include "read/extra.h"
 #include "read/generation.h"
 #include "read/varint.h"
 
@@ -100,7 +101,7 @@ static void clear(struct generation *g)
 	g->n_threads = 0;
 	g->number = g->min_time = 0;
 	g->has_frequency = g->has_clock = g->has_unknown_experiment = false;
-	g->strings.n = g->stacks.n = g->stack_frames.n = g->frames.n = g->samples.n = 0;
+	g->strings.n = g->stacks.n = g->stack_frames.n = g->frames.n = g->samples.n = g->extra.n = 0;
 	id_clear(&g->string_ids);
 	id_clear(&g->stack_ids);
 	map64_free(&g->thread_index);
@@ -121,6 +122,7 @@ void generation_free(struct generation *g)
 	vec_free(&g->stack_frames);
 	vec_free(&g->frames);
 	vec_free(&g->samples);
+	vec_free(&g->extra);
 	vec_free(&g->blocks);
 	vec_free(&g->string_ids.dense);
 	vec_free(&g->stack_ids.dense);
@@ -157,6 +159,8 @@ static int add_strings(struct generation *g, const struct batch *b, struct curso
 		if (!id_add(&g->string_ids, id, (uint32_t)g->strings.n))
 			return bad_entry(b, &c, why, "a string id is defined twice");
 		*vec_push(&g->strings) = (struct gen_string){ { (const char *)p, (uint32_t)n }, NULL };
+		if (extra_is_part(id, p, n))
+			*vec_push(&g->extra) = g->strings.v[g->strings.n - 1].bytes;
 	}
 	return 0;
 }

@@ -68,6 +68,7 @@ struct generation {
 	VEC(uint32_t) stack_frames; /* indexes into frames */
 	VEC(struct gen_frame) frames; /* one per pc: the first definition counts for all stacks */
 	VEC(struct gen_sample) samples; /* by time */
+	VEC(struct str) extra; /* entries of the string tables that are parts of read/extra.h's */
 	struct id_table string_ids, stack_ids;
 	/* private */
 	struct map64 thread_index, pc_index;

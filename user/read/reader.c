@@ -44,6 +44,9 @@ struct trace_reader {
 	enum stage stage;
 	uint64_t generations;
 	struct why why, flaw;
+	struct extra_join join;
+	void (*take_extra)(void *self, const struct extra_chunk *chunk);
+	void *extra_self;
 };
 
 /* ------------------------------------------------------------------------------- life */
@@ -93,6 +96,7 @@ void trace_reader_close(struct trace_reader *r)
 	pool_free(&r->pool);
 	vec_free(&r->streams);
 	vec_free(&r->heap);
+	extra_join_free(&r->join);
 	source_close(&r->source);
 	free(r);
 }
@@ -323,6 +327,22 @@ static int open_streams(struct trace_reader *r)
 	return 0;
 }
 
+static void tell_extra(struct trace_reader *r)
+{
+	const struct generation *g = &r->generation;
+	struct extra_chunk chunk;
+
+	for (size_t i = 0; r->take_extra && i < g->extra.n; i++)
+		if (extra_join(&r->join, g->number, g->extra.v[i].s, g->extra.v[i].n, &chunk))
+			r->take_extra(r->extra_self, &chunk);
+}
+
+void trace_reader_on_extra(struct trace_reader *r, void (*take)(void *self, const struct extra_chunk *chunk), void *self)
+{
+	r->take_extra = take;
+	r->extra_self = self;
+}
+
 /* Into the next generation. Its sync, the last sync, 0 or -EBADMSG. */
 static int next_generation(struct trace_reader *r, const struct event **ev)
 {
@@ -340,6 +360,7 @@ static int next_generation(struct trace_reader *r, const struct event **ev)
 	r->generations++;
 	if (!r->states.first_generation)
 		r->states.first_generation = r->generation.number;
+	tell_extra(r);
 	if (r->generation.has_unknown_experiment)
 		note_flaw(r, "it holds a batch of an experiment that nobody knows");
 	n = open_streams(r);
@@ -382,6 +403,16 @@ const struct frame *trace_reader_frames(const struct trace_reader *r, uint32_t n
 const char *trace_reader_flaw(const struct trace_reader *r)
 {
 	return r->flaw.text[0] ? r->flaw.text : NULL;
+}
+
+static const struct frame *source_frames(const void *self, uint32_t stack, unsigned *n)
+{
+	return trace_reader_frames(self, stack, n);
+}
+
+struct stack_source trace_reader_stacks(const struct trace_reader *r)
+{
+	return (struct stack_source){ source_frames, r };
 }
 
 int trace_reader_minor(const struct trace_reader *r)

@@ -18,6 +18,7 @@
 #include "gotrace/event.h"
 #include "gotrace/symbols.h"
 #include "base/base.h"
+#include "read/extra.h"
 
 struct trace_reader;
 
@@ -31,6 +32,10 @@ struct trace_clock {           /* of the newest generation */
 int trace_reader_open(int fd, struct trace_reader **ret, struct why *why);
 void trace_reader_close(struct trace_reader *r);
 
+/* What gotrace hid in the file (read/extra.h): each chunk when its generation is read, before its events. The chunk dies with
+ * the call. */
+void trace_reader_on_extra(struct trace_reader *r, void (*take)(void *self, const struct extra_chunk *chunk), void *self);
+
 /* 1; 0: the end; -EBADMSG: nothing more can be read. *ev is the reader's and dies with the next call, but for names. */
 int trace_reader_next(struct trace_reader *r, const struct event **ev);
 const char *trace_reader_error(const struct trace_reader *r);
@@ -40,6 +45,7 @@ const char *trace_reader_flaw(const struct trace_reader *r);
 
 /* Frames of a stack number, leaf first; they and the names of events live as long as the reader. n = 0 for number 0. */
 const struct frame *trace_reader_frames(const struct trace_reader *r, uint32_t number, unsigned *n);
+struct stack_source trace_reader_stacks(const struct trace_reader *r);
 /* Of the header: 22, 23, 25, 26. */
 int trace_reader_minor(const struct trace_reader *r);
 struct trace_clock trace_reader_clock(const struct trace_reader *r);

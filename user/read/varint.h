@@ -2,47 +2,16 @@
 /*
  * varint.h - unsigned LEB128 by the handful: where a reader spends its time.
  *
- * The ends of all numbers of an event are found at once in sixteen bytes, so that nothing waits for the length of the
- * number before. May read VARINT_SLACK bytes from p; what it takes is checked against end.
+ * Nearly all numbers of a trace have one to three bytes, so these are unrolled and the end is checked once. Finding all ends
+ * at once in sixteen bytes (SSE2) was tried: 29 against 23 ns for a whole event of reader.c, for the branches are well predicted.
  */
 #ifndef READ_VARINT_H
 #define READ_VARINT_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
-enum { VARINT_SLACK = 24 };
-
-/* Bit i: byte i ends a number. */
-static inline uint32_t varint_ends(const uint8_t *p)
-{
-#ifdef __SSE2__
-	return ~(uint32_t)_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)p)) & 0xffff;
-#else
-	uint32_t ends = 0;
-
-	for (unsigned i = 0; i < 16; i++)
-		ends |= (uint32_t)(p[i] < 0x80) << i;
-	return ends;
-#endif
-}
-
-/* The number of n bytes, 1 to 8. */
-static inline uint64_t varint_short(const uint8_t *p, unsigned n)
-{
-	uint64_t x;
-
-	memcpy(&x, p, 8);
-	x &= UINT64_MAX >> (64 - 8 * n);
-	x = (x & 0x007f007f007f007full) | (x & 0x7f007f007f007f00ull) >> 1;
-	x = (x & 0x00003fff00003fffull) | (x & 0x3fff00003fff0000ull) >> 2;
-	return (x & 0x000000000fffffffull) | (x & 0x0fffffff00000000ull) >> 4;
-}
+enum { VARINT_SLACK = 24 }; /* bytes that may be read beyond the end: 6 numbers of 3 bytes, and some */
 
 /* One number of up to ten bytes: what follows it, NULL if it does not end before `end` or is too large. */
 static inline const uint8_t *varint_long(const uint8_t *p, const uint8_t *end, uint64_t *ret)
@@ -64,21 +33,21 @@ static inline const uint8_t *varint_long(const uint8_t *p, const uint8_t *end, u
 /* n numbers, n at most 6: what follows them, NULL as above. */
 static inline const uint8_t *varints(const uint8_t *p, const uint8_t *end, uint64_t *ret, unsigned n)
 {
-	uint32_t ends = varint_ends(p);
-
 	for (unsigned i = 0; i < n; i++) {
-		unsigned len = ends ? (unsigned)__builtin_ctz(ends) + 1 : 16;
-
-		if (len > 8) { /* or the sixteen bytes are used up */
+		if (p[0] < 0x80) {
+			ret[i] = p[0];
+			p += 1;
+		} else if (p[1] < 0x80) {
+			ret[i] = (p[0] & 0x7fu) | (uint64_t)p[1] << 7;
+			p += 2;
+		} else if (p[2] < 0x80) {
+			ret[i] = (p[0] & 0x7fu) | (p[1] & 0x7fu) << 7 | (uint64_t)p[2] << 14;
+			p += 3;
+		} else {
 			p = varint_long(p, end, &ret[i]);
 			if (!p)
 				return NULL;
-			ends = varint_ends(p);
-			continue;
 		}
-		ret[i] = varint_short(p, len);
-		p += len;
-		ends >>= len;
 	}
 	return p <= end ? p : NULL;
 }
