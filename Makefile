@@ -2,6 +2,7 @@
 # make [SAN=1] [WITH_BPF=0]; make test | test-unit | test-cli | test-live | bench | demo | install | clean
 CC ?= gcc
 CLANG ?= clang
+PROTOC_C ?= protoc-c
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -10,7 +11,7 @@ WITH_BPF ?= 1
 
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wmissing-prototypes -Wno-unused-parameter -D_GNU_SOURCE -Iinclude -Iuser -I$(B)
-LIBS := -lZydis -ldw -lelf -lz
+LIBS := -lZydis -ldw -lelf -lprotobuf-c -lz
 DIRS := base target order trace read analyze render cmd
 ifeq ($(WITH_BPF),1)
 DIRS += capture
@@ -24,7 +25,7 @@ CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-rec
 endif
 
 SRCS := $(filter-out $(WITHOUT),$(foreach d,$(DIRS),$(wildcard user/$(d)/*.c)))
-OBJS := $(SRCS:user/%.c=$(B)/%.o)
+OBJS := $(SRCS:user/%.c=$(B)/%.o) $(B)/render/profile.pb-c.o
 LIBOBJS := $(filter-out $(B)/cmd/main.o,$(OBJS))
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 
@@ -39,6 +40,16 @@ $(B)/libgotrace.a: $(LIBOBJS)
 $(B)/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.pb-c.o: $(B)/%.pb-c.c
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# pprof's messages
+$(B)/%.pb-c.c $(B)/%.pb-c.h: user/%.proto
+	@mkdir -p $(@D)
+	$(PROTOC_C) --proto_path=user --c_out=$(B) $<
+
+$(B)/render/profile.o: $(B)/render/profile.pb-c.h
 
 $(B)/unit/%: tests/unit/%.c $(B)/libgotrace.a
 	@mkdir -p $(@D)
