@@ -112,7 +112,7 @@ int main(int argc, char **argv)
 	if (fd < 0 || l.n_g < 4)
 		return 2;
 	struct stacks *stacks = stacks_new(&symbols);
-	struct writer *w = writer_new(fd, 23, WRITER_TICK_SHIFT, stacks);
+	struct writer *w = writer_new(fd, 23, WRITER_TICK_SHIFT, stacks_source(stacks));
 
 	l.order = order_new(&(struct order_config){.writer = w, .stacks = stacks, .minor = 23,
 		.wait_objects = true});

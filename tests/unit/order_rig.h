@@ -92,7 +92,7 @@ static inline void rig_open_file(struct rig *r, const char *name, int minor)
 	r->fd = open(r->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (r->fd < 0)
 		abort();
-	r->writer = writer_new(r->fd, minor, WRITER_TICK_SHIFT, r->stacks);
+	r->writer = writer_new(r->fd, minor, WRITER_TICK_SHIFT, stacks_source(r->stacks));
 }
 
 #define RIG_TICK_NS (1 << WRITER_TICK_SHIFT)

@@ -45,7 +45,7 @@ int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, stru
 		p->spool = spool_create(p->spool_fd, cfg->symbols);
 	}
 	p->stacks = stacks_new(cfg->symbols);
-	p->writer = writer_new(p->fd, cfg->minor, cfg->tick_shift, p->stacks);
+	p->writer = writer_new(p->fd, cfg->minor, cfg->tick_shift, stacks_source(p->stacks));
 	p->summary = summary_new(p->stacks);
 	struct order_config oc = {
 		.writer = p->writer,

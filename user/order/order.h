@@ -20,6 +20,7 @@
 
 #include "gotrace/event.h"
 #include "gotrace/record.h"
+#include "trace/stacks.h"
 #include "trace/writer.h"
 
 struct order;

@@ -257,3 +257,13 @@ const struct frame *stacks_frames(const struct stacks *s, uint32_t number, unsig
 	*n = l->n;
 	return l->frames;
 }
+
+static const struct frame *frames_of(const void *stacks, uint32_t number, unsigned *n)
+{
+	return stacks_frames(stacks, number, n);
+}
+
+struct stack_source stacks_source(const struct stacks *s)
+{
+	return (struct stack_source){frames_of, s};
+}

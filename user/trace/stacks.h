@@ -27,5 +27,6 @@ uint32_t stacks_logical(struct stacks *s, uint32_t raw_id, unsigned skip, bool i
 uint32_t stacks_start(struct stacks *s, uint64_t start_pc);
 /* Frames of a logical stack, leaf first. Lives until stacks_free; n = 0 for number 0. */
 const struct frame *stacks_frames(const struct stacks *s, uint32_t number, unsigned *n);
+struct stack_source stacks_source(const struct stacks *s);
 
 #endif

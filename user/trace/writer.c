@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gotrace/record.h"
 #include "trace/cache.h"
 #include "trace/extra.h"
 
@@ -54,7 +55,7 @@ struct sample {
 struct writer {
 	int fd, minor, error;
 	unsigned tick_shift;
-	struct stacks *stacks;
+	struct stack_source stacks;
 
 	uint64_t generation;        /* number of the open or next one */
 	uint64_t begin_tick, last_tick, written;
@@ -152,7 +153,7 @@ unsigned writer_tick_shift(const struct writer *w)
 	return w->tick_shift;
 }
 
-struct writer *writer_new(int fd, int minor, unsigned tick_shift, struct stacks *stacks)
+struct writer *writer_new(int fd, int minor, unsigned tick_shift, struct stack_source stacks)
 {
 	struct writer *w = xcalloc(1, sizeof(*w));
 
@@ -528,7 +529,7 @@ static void encode_stack(struct writer *w, struct batch *b, struct buf *out, uin
 			 uint32_t number)
 {
 	unsigned n;
-	const struct frame *f = stacks_frames(w->stacks, number, &n);
+	const struct frame *f = w->stacks.frames(w->stacks.self, number, &n);
 
 	n = n < STACK_MAX_FRAMES ? n : STACK_MAX_FRAMES;
 	table_reserve(w, b, out, B_STACKS, EVENT_MAX + n * 40);

@@ -6,7 +6,7 @@
  * and written at its end in the crash-safe order (frequency, strings, stacks, batches): a kill -9 costs the open one.
  * The file's unit of time is 2^tick_shift ns (an integer of ns: exact for every reader).
  *
- *	w = writer_new(fd, 1.22 or 1.23 header, unit, stacks);
+ *	w = writer_new(fd, 1.22 or 1.23 header, unit, where frames come from);
  *	writer_begin_generation(w, ts);  status events..., events...
  *	writer_end_generation(w);        0 or -errno of the output (ENOSPC, EPIPE); the writer is then dead, calls return it,
  *	                                 and a file ends with its last whole generation
@@ -16,12 +16,13 @@
 #define TRACE_WRITER_H
 
 #include "gotrace/event.h"
-#include "trace/stacks.h"
+#include "gotrace/symbols.h"
+#include "base/base.h"
 
 struct writer;
 
-/* minor: 22 or 23. stacks is not owned. fd is not closed. */
-struct writer *writer_new(int fd, int minor, unsigned tick_shift, struct stacks *stacks);
+/* minor: 22 or 23. The source of the stacks is not owned. fd is not closed. */
+struct writer *writer_new(int fd, int minor, unsigned tick_shift, struct stack_source stacks);
 unsigned writer_tick_shift(const struct writer *w);
 void writer_free(struct writer *w);
 
