@@ -20,6 +20,8 @@ static const struct verb {
 	{"plan", cmd_plan, "where a process or binary would be probed"},
 	{"replay", cmd_replay, "make a trace of raw records (record --spool)"},
 	{"info", cmd_info, "what a trace file tells about its recording"},
+	{"dump", cmd_dump, "the events of any Go trace as text or JSON"},
+	{"cut", cmd_cut, "a part of a trace as a trace of its own"},
 };
 
 static int help(FILE *f)
@@ -55,7 +57,7 @@ static int run(int argc, char **argv)
 		return cmd_record(argc - 1, argv + 1);
 #else
 	if (name[0] == '-' || !strcmp(name, "record") || !strcmp(name, "check")) {
-		fprintf(stderr, "gotrace: built without BPF (WITH_BPF=0): it cannot record, only plan, replay and info\n");
+		fprintf(stderr, "gotrace: built without BPF (WITH_BPF=0): it cannot record or check\n");
 		return EXIT_FAILED;
 	}
 #endif

@@ -48,6 +48,26 @@ int size_parse(const char *s, uint64_t *bytes)
 	return parse_with_unit(s, units, ARRAY_SIZE(units), bytes);
 }
 
+/* An end that is not given is that of the trace. */
+static int parse_moment(const char *s, size_t n, uint64_t *ns)
+{
+	CLEANUP(freep) char *copy = strndup(s, n);
+
+	return n ? duration_parse(copy, ns) : 0;
+}
+
+int range_parse(const char *s, struct time_range *ret)
+{
+	struct time_range r = TIME_RANGE_ALL;
+	const char *middle = strchr(s, '~');
+
+	if (!middle || parse_moment(s, (size_t)(middle - s), &r.from_ns) ||
+	    parse_moment(middle + 1, strlen(middle + 1), &r.to_ns) || r.from_ns >= r.to_ns)
+		return -EINVAL;
+	*ret = r;
+	return 0;
+}
+
 static int parse_choice(const char *choices, const char *s, unsigned *ret)
 {
 	size_t n = strlen(s);
@@ -88,6 +108,8 @@ static int set_value(const struct option_row *row, void *values, const char *s)
 		return size_parse(s, at);
 	case OPT_CHOICE:
 		return parse_choice(row->arg, s, at);
+	case OPT_RANGE:
+		return range_parse(s, at);
 	}
 	return -EINVAL;
 }
@@ -144,6 +166,29 @@ int options_parse(const struct option_row *rows, size_t n, void *values, int arg
 	}
 	*first = i;
 	return 0;
+}
+
+int options_and_operands(const struct option_row *rows, size_t n, void *values, int argc, char **argv,
+			 const char **operands, int n_operands, const char *what, struct why *why)
+{
+	bool only_operands = false;
+	int n_given = 0;
+
+	while (argc > 0) {
+		int first = 0, err = only_operands ? 0 : options_parse(rows, n, values, argc, argv, &first, why);
+
+		if (err)
+			return err;
+		only_operands |= first && !strcmp(argv[first - 1], "--");
+		if (first == argc)
+			break;
+		if (n_given == n_operands)
+			return why_set(why, -EINVAL, "%s is one too many: give %s", argv[first], what);
+		operands[n_given++] = argv[first];
+		argc -= first + 1;
+		argv += first + 1;
+	}
+	return n_given == n_operands ? 0 : why_set(why, -EINVAL, "give %s", what);
 }
 
 void options_help(const struct option_row *rows, size_t n)
