@@ -241,8 +241,11 @@ struct p *emit_know_p(struct emit *e, int32_t id)
 {
 	struct p *p = model_p_at(&e->model, id);
 
-	if (p && e->is_open && p->generation != e->generation)
-		put_p_status(e, p);
+	if (!p || !e->is_open || p->generation == e->generation)
+		return p;
+	put_p_status(e, p);
+	/* Not on the thread of what follows: at one time with it, Go's reader may take others first. */
+	e->last_tick = next_tick(e);
 	return p;
 }
 
