@@ -11,7 +11,7 @@ WITH_BPF ?= 1
 
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wmissing-prototypes -Wno-unused-parameter -D_GNU_SOURCE -Iinclude -Iuser -I$(B)
-LIBS := -lZydis -ldw -lelf -lprotobuf-c -lz
+LIBS := -lZydis -ldw -lelf -lprotobuf-c -lz -lm
 DIRS := base target order trace read analyze render cmd
 ifeq ($(WITH_BPF),1)
 DIRS += capture

@@ -50,6 +50,7 @@ struct live {                  /* a goroutine that has not ended */
 	uint8_t profile;       /* that its state belongs to, NO_PROFILE */
 	bool is_old;           /* older than the trace */
 	bool is_preempted;     /* became runnable by that */
+	bool is_callback;      /* may be a C thread's, whose samples are held: see die */
 	struct rare *rare;     /* NULL: nothing of it */
 };
 
@@ -73,14 +74,23 @@ struct goroutines_state {
 	uint64_t busy_ns, busy_since_ns; /* all Ps had something to do; since 0: not now */
 	struct map64 seen_threads;
 	uint64_t recent_threads[64];
+	uint64_t alive;        /* of live: those that have not ended */
 	uint64_t sync_ns;      /* of the last sync, or the first event */
 	struct map64 proc_ranges; /* P -> goroutine that began a sweep on it, + 1 */
 	uint32_t sweep_name, assist_name;
+	uint32_t callback_group; /* of goroutines that C threads brought along */
 };
 
 bool is_system_goroutine(const char *name)
 {
 	return !*name || (!strncmp(name, "runtime.", 8) && strcmp(name, "runtime.main"));
+}
+
+const char *go_state_name(const struct go_row *row)
+{
+	static const char *const names[] = { "ended", "runnable", "running", "syscall", "waiting" };
+
+	return row->ended_ns ? "ended" : names[row->state % ARRAY_SIZE(names)];
 }
 
 /* ------------------------------------------------------------------------------- names and groups */
@@ -254,12 +264,28 @@ static void add_times(struct go_times *t, const struct live *l, uint64_t total)
 
 /* ------------------------------------------------------------------------------- profiles */
 
-static void profile_add(struct profile *p, uint32_t stack, uint64_t count, uint64_t ns)
+static bool is_nothing(struct goroutines *g, uint32_t stack)
 {
+	unsigned n;
+	const struct frame *f = g->options.stacks.frames(g->options.stacks.self, stack, &n);
+
+	while (n && !f[n - 1].pc)
+		n--;
+	return !n;
+}
+
+static void profile_add(struct goroutines *g, uint8_t kind, uint32_t stack, uint64_t count, uint64_t ns)
+{
+	struct profile *p = &g->profiles[kind];
+
 	while (p->samples.n <= stack)
 		*vec_push(&p->samples) = (struct profile_sample){ 0 };
-	p->samples.v[stack].count += count;
-	p->samples.v[stack].ns += ns;
+	size_t place = !p->samples.v[stack].count && is_nothing(g, stack) ? 0 : stack;
+
+	if (!place)
+		p->nothing = stack;
+	p->samples.v[place].count += count;
+	p->samples.v[place].ns += ns;
 	p->count += count;
 	p->ns += ns;
 }
@@ -299,10 +325,12 @@ static void end_profiled(struct goroutines *g, struct live *l, uint64_t now, boo
 		return;
 	bool if_never_runs = !l->started_ns && !g->options.overlap;
 
-	if (if_never_runs || (g->options.profile_of && !l->group))
+	bool may_come_back = l->is_callback || (l->is_old && !l->group);
+
+	if (if_never_runs || may_come_back || (g->options.profile_of && !l->group))
 		hold_sample(l, l->profile, if_never_runs, l->entry_stack, ns);
 	else if (!g->options.profile_of || is_profiled(g, l->group))
-		profile_add(&g->profiles[l->profile], l->entry_stack, 1, ns);
+		profile_add(g, l->profile, l->entry_stack, 1, ns);
 }
 
 static void settle_held(struct goroutines *g, const struct live *l)
@@ -311,7 +339,7 @@ static void settle_held(struct goroutines *g, const struct live *l)
 		const struct held_sample *h = &l->rare->held.v[i];
 
 		if ((!h->if_never_runs || !l->started_ns) && is_profiled(g, l->group))
-			profile_add(&g->profiles[h->kind], h->stack, h->count, h->ns);
+			profile_add(g, h->kind, h->stack, h->count, h->ns);
 	}
 }
 
@@ -458,7 +486,8 @@ static void fold(struct goroutines *g, struct live *l, uint64_t total)
 	snprintf(id, sizeof(id), "%" PRIu64, l->id);
 	if (g->options.rows_of && strcmp(g->options.rows_of, group->name) && strcmp(g->options.rows_of, id))
 		return;
-	struct go_row row = { l->id, l->group, l->created_ns, l->started_ns, l->ended_ns, { 0 } };
+	struct go_row row = { l->id, l->group, l->created_ns, l->started_ns, l->ended_ns, l->state,
+			      l->state == GO_WAITING ? l->reason : 0, l->creation_stack, { 0 } };
 
 	add_times(&row.times, l, total);
 	*vec_push(&g->rows) = row;
@@ -476,25 +505,35 @@ static void close_ranges(struct live *l, uint64_t now)
 }
 
 /* Ended, or blocked for ever, which counts as that. */
-static void end(struct goroutines *g, struct live *l, uint64_t now)
+static void end(struct live *l, uint64_t now)
 {
 	l->ended_ns = now;
 	close_ranges(l, now);
 }
 
-static void forget(struct goroutines *g, struct live *l)
+static void remove_live(struct goroutines *g, struct live *l)
 {
 	struct goroutines_state *s = g->state;
 
-	fold(g, l, l->ended_ns - l->created_ns);
-	g->ended++;
-	if (l->creation_stack && l->creation_stack < s->made.n)
-		s->made.v[l->creation_stack].ended++;
 	rare_free(l->rare);
 	map64_del(&s->live, l->id);
 	l->rare = NULL;
 	l->id = UINT64_MAX;
 	*vec_push(&s->free_slots) = (uint32_t)(l - s->slots.v);
+}
+
+/* A C thread's goroutine comes back under its id, again and again; only the last time counts then, as in Go's summary. */
+static void die(struct goroutines *g, struct live *l, uint64_t now, bool in_syscall)
+{
+	end(l, now);
+	g->ended++;
+	g->state->alive--;
+	if (l->creation_stack && l->creation_stack < g->state->made.n)
+		g->state->made.v[l->creation_stack].ended++;
+	if (in_syscall)
+		return; /* a C thread's: rests until it comes back, or the trace ends */
+	fold(g, l, now - l->created_ns);
+	remove_live(g, l);
 }
 
 /* First seen: made, or told to be there since the last sync, which counts as time in that state. */
@@ -503,6 +542,11 @@ static struct live *appear(struct goroutines *g, const struct event *ev, const s
 	struct live *l = live_new(g, t->g);
 	uint64_t before = t->ts_ns - g->state->sync_ns;
 
+	if (++g->state->alive > g->peak) {
+		g->peak = g->state->alive;
+		g->peak_at_ns = t->ts_ns;
+	}
+	l->is_callback = t->to == GO_SYSCALL;
 	if (!t->is_status) {
 		l->created_ns = t->ts_ns;
 		l->creation_stack = t->event_stack;
@@ -573,15 +617,14 @@ static void enter_state(struct goroutines *g, struct live *l, const struct event
 		l->reason = name_of(g, t->reason);
 		l->profile = g->state->reason_profiles.v[l->reason];
 		if (t->reason.n == 7 && !memcmp(t->reason.s, "forever", 7))
-			end(g, l, t->ts_ns);
+			end(l, t->ts_ns);
 		break;
 	case GO_SYSCALL:
 		l->profile = PROFILE_SYSCALL;
 		enter_syscall(g, l, ev->p);
 		break;
 	case GO_NOT_EXIST:
-		end(g, l, t->ts_ns);
-		forget(g, l);
+		die(g, l, t->ts_ns, t->from == GO_SYSCALL);
 		break;
 	}
 }
@@ -596,18 +639,15 @@ static void move(struct goroutines *g, const struct event *ev, const struct tran
 	if (!l && !is_new)
 		return; /* a recording's observer may see this after a loss; a reader never */
 	if (l && is_new)
-		forget(g, l);
-	if (is_new) {
+		remove_live(g, l);
+	if (is_new)
 		l = appear(g, ev, t);
-		if (g->state->live.n > g->peak) {
-			g->peak = g->state->live.n;
-			g->peak_at_ns = t->ts_ns;
-		}
-	} else {
+	else
 		leave_state(g, l, t);
-	}
-	if (!l->group && t->stack)
+	if (!l->group && t->stack) {
 		l->group = group_of_stack(g, t->stack);
+		l->is_callback = l->is_callback || l->group == g->state->callback_group;
+	}
 	enter_state(g, l, ev, t);
 }
 
@@ -767,6 +807,7 @@ struct goroutines *goroutines_new(const struct goroutines_options *o)
 	g->state = xcalloc(1, sizeof(*g->state));
 	name_number(g, "", 0);
 	group_named(g, "");
+	g->state->callback_group = group_named(g, "runtime.cgocallback");
 	g->state->sweep_name = name_number(g, "GC incremental sweep", 20);
 	g->state->assist_name = name_number(g, "GC mark assist", 14);
 	return g;
@@ -841,8 +882,10 @@ void goroutines_finish(struct goroutines *g)
 		struct live *l = &s->slots.v[slot - 1];
 
 		close_open(l, g->last_ns);
-		g->groups.v[l->group].alive++;
-		note_leak(g, &leak_index, l);
+		if (l->state != GO_NOT_EXIST) {
+			g->groups.v[l->group].alive++;
+			note_leak(g, &leak_index, l);
+		}
 		fold(g, l, (l->ended_ns ? l->ended_ns : g->last_ns) - l->created_ns);
 	}
 	map64_free(&leak_index);

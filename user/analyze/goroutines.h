@@ -29,6 +29,9 @@ struct go_row {                /* a goroutine */
 	uint64_t id;
 	uint32_t group;
 	uint64_t created_ns, started_ns, ended_ns; /* trace time; 0: never. Created before the trace: its start */
+	uint8_t state;         /* enum go_state, at its end or the trace's */
+	uint32_t reason;       /* of a waiting one, else 0 */
+	uint32_t creation_stack; /* who made it; 0 not known */
 	struct go_times times;
 };
 
@@ -51,7 +54,11 @@ extern const char *const profile_names[PROFILE_KINDS]; /* as `go tool trace -ppr
 struct profile {               /* by stack number */
 	VEC(struct profile_sample { uint64_t count; uint64_t ns; }) samples;
 	uint64_t count, ns;    /* in all */
+	/* Go's tool takes a stack of nothing but pcs 0 for no stack, and shows the one that came last: of samples.v[0] this number */
+	uint32_t nothing;
 };
+/* The number of the stack that samples.v[i] is of. */
+static inline uint32_t profile_stack(const struct profile *p, size_t i) { return i ? (uint32_t)i : p->nothing; }
 
 /* Why goroutines waited for a P: the parts of all waits, ns. */
 struct wait_causes {
@@ -109,6 +116,9 @@ void goroutines_event(struct goroutines *g, const struct event *ev);
 /* Closes what is open at the last event. */
 void goroutines_finish(struct goroutines *g);
 void goroutines_free(struct goroutines *g);
+
+/* "runnable", "running", "syscall", "waiting"; "ended" also of one that is blocked for ever. */
+const char *go_state_name(const struct go_row *row);
 
 /* System goroutines are the runtime's own: no name, or "runtime." but not runtime.main (trace-format.md §14). */
 bool is_system_goroutine(const char *name);

@@ -273,17 +273,17 @@ static bool slide_next(struct slide *x)
 	return true;
 }
 
-static void look_at(struct window *worst, double mean, uint64_t at)
+static void look_at(struct utilization_window *worst, double mean, uint64_t at)
 {
 	if (mean < worst->utilization)
-		*worst = (struct window){ mean, at };
+		*worst = (struct utilization_window){ mean, at };
 }
 
 /*
  * Go looks for the worst window in bands of the series, a thousandth each, and now and then, where they do not fit the
  * window, at the first of a band that hangs over the end by a microsecond or less: there nothing is left to the program.
  */
-static void look_beyond(const struct series *s, uint64_t window, struct window *worst)
+static void look_beyond(const struct series *s, uint64_t window, struct utilization_window *worst)
 {
 	uint64_t bands = min_u64(s->list.n, BANDS_MAX), band = max_u64((series_ns(s) + bands - 1) / bands, 1);
 	uint64_t spanned = (window + 2 * (band - 1)) / band; /* by a window, at most */
@@ -297,9 +297,9 @@ static void look_beyond(const struct series *s, uint64_t window, struct window *
 	}
 }
 
-bool utilization_mmu(const struct utilization *u, uint64_t window_ns, struct window *ret)
+bool utilization_mmu(const struct utilization *u, uint64_t window_ns, struct utilization_window *ret)
 {
-	struct window worst = { .utilization = 1 };
+	struct utilization_window worst = { .utilization = 1 };
 
 	if (!u->series.n)
 		return false;
@@ -309,7 +309,7 @@ bool utilization_mmu(const struct utilization *u, uint64_t window_ns, struct win
 		struct slide x;
 
 		if (!window) {
-			worst = (struct window){ 0, u->series.v[i].list.v[0].time_ns };
+			worst = (struct utilization_window){ 0, u->series.v[i].list.v[0].time_ns };
 			break;
 		}
 		x = slide_begin(&u->series.v[i], window);
@@ -376,7 +376,7 @@ static double quantile(const struct edges *e, double wanted_ns)
 bool utilization_mud(const struct utilization *u, uint64_t window_ns, const double *q, size_t n, double *ret)
 {
 	struct edges e = { 0 };
-	struct window worst;
+	struct utilization_window worst;
 
 	if (!utilization_mmu(u, window_ns, &worst))
 		return false;

@@ -33,7 +33,7 @@ void utilization_sync(struct utilization *u);
 /* It ends, at `end`. is_broken: with what the last utilization_sync saw. */
 void utilization_finish(struct utilization *u, uint64_t end, bool is_broken);
 
-struct window {
+struct utilization_window {
 	double utilization;    /* 0..1, the mean in it */
 	uint64_t at_ns;        /* where it begins */
 };
@@ -42,7 +42,7 @@ struct window {
  * The worst window of this length, the minimum mutator utilization; of all the time if that is shorter; 0 for a window of 0,
  * or no time. false: not known, GOMAXPROCS was never told.
  */
-bool utilization_mmu(const struct utilization *u, uint64_t window_ns, struct window *ret);
+bool utilization_mmu(const struct utilization *u, uint64_t window_ns, struct utilization_window *ret);
 /*
  * The utilization that the share q (0..1) of all windows of this length do not exceed, for n of them. false: as above. Go's
  * MMUCurve.MUD means the same, but returns the minimum for every q (1.26: addMU leaves before it adds to the distribution).

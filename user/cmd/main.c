@@ -20,6 +20,8 @@ static const struct verb {
 	{"plan", cmd_plan, "where a process or binary would be probed"},
 	{"replay", cmd_replay, "make a trace of raw records (record --spool)"},
 	{"info", cmd_info, "what a trace file tells about its recording"},
+	{"report", cmd_report, "what hurts, from any Go trace: goroutines, latencies, blocking, GC, leaks; profiles"},
+	{"diff", cmd_diff, "what got slower from one trace to another"},
 	{"dump", cmd_dump, "the events of any Go trace as text or JSON"},
 	{"cut", cmd_cut, "a part of a trace as a trace of its own"},
 };

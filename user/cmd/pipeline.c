@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { SUMMARY_WAITS = 5 };    /* longest waits that the summary shows */
+
 struct pipeline {
 	int fd, spool_fd, err;
 	struct stacks *stacks;
 	struct writer *writer;
 	struct order *order;
-	struct summary *summary;
+	struct gc *gc;
+	struct goroutines *goroutines;
 	struct spool_writer *spool;
 	bool has_snapshot, saw_exec, spool_failed;
 	VEC(struct record) held; /* their text is a copy */
@@ -26,6 +29,14 @@ int pipeline_minor(unsigned format, int go_minor)
 		return 23;
 	}
 	return go_minor >= 23 ? 23 : 22;
+}
+
+static void observe(void *self, const struct event *ev)
+{
+	struct pipeline *p = self;
+
+	gc_event(p->gc, ev);
+	goroutines_event(p->goroutines, ev);
 }
 
 int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, struct why *why)
@@ -46,14 +57,16 @@ int pipeline_open(const struct pipeline_config *cfg, struct pipeline **ret, stru
 	}
 	p->stacks = stacks_new(cfg->symbols);
 	p->writer = writer_new(p->fd, cfg->minor, cfg->tick_shift, stacks_source(p->stacks));
-	p->summary = summary_new(p->stacks);
+	p->gc = gc_new(GC_UTIL_DEFAULT);
+	p->goroutines = goroutines_new(&(struct goroutines_options){
+		.stacks = stacks_source(p->stacks), .gc = p->gc, .worst = SUMMARY_WAITS });
 	struct order_config oc = {
 		.writer = p->writer,
 		.stacks = p->stacks,
 		.minor = cfg->minor,
 		.wait_objects = cfg->wait_objects,
-		.observe = summary_event,
-		.observe_ctx = p->summary,
+		.observe = observe,
+		.observe_ctx = p,
 	};
 
 	p->order = order_new(&oc);
@@ -153,7 +166,8 @@ int pipeline_finish(struct pipeline *p)
 {
 	keep_error(p, order_finish(p->order));
 	flush_spool(p);
-	summary_finish(p->summary);
+	goroutines_finish(p->goroutines);
+	gc_finish(p->gc, false);
 	return p->err;
 }
 
@@ -162,9 +176,14 @@ const struct order_counts *pipeline_counts(const struct pipeline *p)
 	return order_counts(p->order);
 }
 
-struct summary *pipeline_summary(struct pipeline *p)
+const struct goroutines *pipeline_goroutines(const struct pipeline *p)
 {
-	return p->summary;
+	return p->goroutines;
+}
+
+const struct gc *pipeline_gc(const struct pipeline *p)
+{
+	return p->gc;
 }
 
 uint64_t pipeline_bytes(const struct pipeline *p)
@@ -176,7 +195,8 @@ void pipeline_close(struct pipeline *p)
 {
 	if (!p)
 		return;
-	summary_free(p->summary);
+	goroutines_free(p->goroutines);
+	gc_free(p->gc);
 	order_free(p->order);
 	writer_free(p->writer);
 	stacks_free(p->stacks);

@@ -10,7 +10,8 @@
 #ifndef CMD_PIPELINE_H
 #define CMD_PIPELINE_H
 
-#include "analyze/summary.h"
+#include "analyze/gc.h"
+#include "analyze/goroutines.h"
 #include "order/order.h"
 #include "order/spool.h"
 
@@ -47,7 +48,9 @@ bool pipeline_spool_failed(const struct pipeline *p);
 bool pipeline_saw_exec(const struct pipeline *p);
 int pipeline_finish(struct pipeline *p);
 const struct order_counts *pipeline_counts(const struct pipeline *p);
-struct summary *pipeline_summary(struct pipeline *p);
+/* After pipeline_finish. */
+const struct goroutines *pipeline_goroutines(const struct pipeline *p);
+const struct gc *pipeline_gc(const struct pipeline *p);
 uint64_t pipeline_bytes(const struct pipeline *p);
 void pipeline_close(struct pipeline *p);
 

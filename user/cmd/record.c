@@ -474,7 +474,7 @@ static int finish(struct recording *r, int err, struct why *why)
 	if (!r->opt.quiet) {
 		struct summary_text_info info = info_of(r, &cc);
 
-		summary_text(stderr, pipeline_summary(r->pipeline), &info);
+		summary_text(stderr, pipeline_goroutines(r->pipeline), pipeline_gc(r->pipeline), &info);
 	}
 	return cc.lost ? EXIT_LOSS : EXIT_FINE;
 }

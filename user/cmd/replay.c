@@ -91,17 +91,17 @@ static void on_record(void *ctx, const struct record *rec)
 
 static int tell(struct replay *r)
 {
-	const struct summary *s = pipeline_summary(r->pipeline);
+	const struct goroutines *g = pipeline_goroutines(r->pipeline);
 	struct summary_text_info info = {
 		.output = r->opt.output,
 		.bytes = pipeline_bytes(r->pipeline),
-		.duration_ns = s->last_ns - s->first_ns,
+		.duration_ns = g->last_ns - g->first_ns,
 		.lost = r->lost,
 		.counts = pipeline_counts(r->pipeline),
 	};
 
 	if (!r->opt.quiet)
-		summary_text(stderr, s, &info);
+		summary_text(stderr, g, pipeline_gc(r->pipeline), &info);
 	return r->lost ? EXIT_LOSS : EXIT_FINE;
 }
 

@@ -24,7 +24,7 @@ int session_open_pid(int pid, const struct plan_options *opt, struct session *re
 int session_open_file(const char *path, const struct plan_options *opt, struct session *ret, struct why *why);
 void session_close(struct session *s);
 
-enum exit_code { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2, EXIT_LOSS = 3 };
+enum exit_code { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_REFUSED = 2, EXIT_LOSS = 3, EXIT_SLOWER = 4 };
 /* 2 for what says "this target is not for us" (-ENOTSUP, -ENOEXEC), 1 for all else. */
 int exit_code_of(int err);
 /* "gotrace: SENTENCE" on stderr; returns exit_code_of(err). */

@@ -271,7 +271,7 @@ int profile_pprof(FILE *f, const struct profile *p, const struct stack_source *s
 	add_head(&w, duration_ns, time_ns);
 	for (size_t i = 0; i < p->samples.n && !w.gzip.err; i++) {
 		unsigned n;
-		const struct frame *frames = frames_of(stacks, (uint32_t)i, &n);
+		const struct frame *frames = frames_of(stacks, profile_stack(p, i), &n);
 
 		if (p->samples.v[i].count)
 			add_sample(&w, &p->samples.v[i], frames, n);
@@ -355,7 +355,7 @@ int profile_folded(FILE *f, const struct profile *p, const struct stack_source *
 		const struct profile_sample *s = &p->samples.v[i];
 		struct folded_row row = { .weight = weight == FOLDED_NS ? s->ns : s->count };
 
-		row.frames = frames_of(stacks, (uint32_t)i, &row.n);
+		row.frames = frames_of(stacks, profile_stack(p, i), &row.n);
 		if (row.weight)
 			*vec_push(&rows) = row;
 	}

@@ -6,7 +6,8 @@
 #ifndef RENDER_SUMMARY_TEXT_H
 #define RENDER_SUMMARY_TEXT_H
 
-#include "analyze/summary.h"
+#include "analyze/gc.h"
+#include "analyze/goroutines.h"
 #include "order/order.h"
 
 #include <stdio.h>
@@ -25,6 +26,6 @@ struct summary_text_info {
 	const struct order_counts *counts;
 };
 
-void summary_text(FILE *f, const struct summary *s, const struct summary_text_info *info);
+void summary_text(FILE *f, const struct goroutines *g, const struct gc *gc, const struct summary_text_info *info);
 
 #endif
