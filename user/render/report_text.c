@@ -363,10 +363,10 @@ static void head(FILE *f, const struct report *r)
 	const struct goroutines *g = r->g;
 	uint64_t ns = g->last_ns - g->first_ns;
 
-	fprintf(f, "%s: ", NAME(r->file, 60));
+	fprintf(f, "%s: ", NAME(r->file, 36));
 	if (r->command)
-		fprintf(f, "%s, ", NAME(r->command, 24));
-	fprintf(f, "%s, header 1.%d, %.3f s\n\n", r->go_version ? NAME(r->go_version, 20) : "Go trace", r->minor, (double)ns / 1e9);
+		fprintf(f, "%s, ", NAME(r->command, 20));
+	fprintf(f, "%s, header 1.%d, %.3f s\n\n", r->go_version ? HEAD(r->go_version, 14) : "Go trace", r->minor, (double)ns / 1e9);
 	fprintf(f, "  %-12s %s, %s a second, %.1f bytes each\n", "events", COUNT(g->events),
 		COUNT(ns ? (uint64_t)((double)g->events * 1e9 / (double)ns) : 0), g->events ? (double)r->bytes / (double)g->events : 0);
 	fprintf(f, "  %-12s %s, at most %s at once, %s made, %s ended\n", "goroutines", COUNT(g->seen), COUNT(g->peak), COUNT(g->created),
@@ -381,11 +381,11 @@ static void next_commands(FILE *f, const struct report *r)
 
 	fprintf(f, "\n  next:  ");
 	if (list->list.n && list->list.v[0].has_profile)
-		fprintf(f, "gotrace report --folded=%s %s\n", profile_names[list->list.v[0].profile], NAME(r->file, 60));
+		fprintf(f, "gotrace report --folded=%s %s\n", profile_names[list->list.v[0].profile], HEAD(r->file, 400));
 	else if (list->list.n && list->list.v[0].function)
-		fprintf(f, "gotrace report --goroutine '%s' %s\n", NAME(list->list.v[0].function, 60), NAME(r->file, 60));
+		fprintf(f, "gotrace report --goroutine '%s' %s\n", HEAD(list->list.v[0].function, 400), HEAD(r->file, 400));
 	else
-		fprintf(f, "gotrace report --goroutine FUNC|ID %s\n", NAME(r->file, 60));
+		fprintf(f, "gotrace report --goroutine FUNC|ID %s\n", HEAD(r->file, 400));
 }
 
 void report_text(FILE *f, const struct report *r, const struct report_options *o)
