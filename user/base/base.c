@@ -170,7 +170,9 @@ void buf_free(struct buf *b)
 
 struct cursor cursor_of(const void *p, size_t n)
 {
-	return (struct cursor){.p = p, .end = (const uint8_t *)p + n};
+	const uint8_t *start = p ? p : (const void *)""; /* of no bytes, which may stand at NULL */
+
+	return (struct cursor){.p = start, .end = start + n};
 }
 
 size_t cursor_left(const struct cursor *c)
