@@ -22,9 +22,10 @@ static uint32_t stack_of(struct emit *e, const struct m *m, const struct record 
 	return stacks_logical(e->cfg.stacks, r->stack, r->skip, m && m->g && m->g->goid == 1);
 }
 
+/* Of a record without text it may stand at NULL. */
 static struct str text_of(const struct record *r)
 {
-	return (struct str){r->text, r->text_len};
+	return (struct str){r->text_len ? r->text : "", r->text_len};
 }
 
 /*
@@ -525,7 +526,7 @@ static void on_region_begin(struct emit *e, struct m *m, const struct record *r)
 		drop(e);
 		return;
 	}
-	g_push_region(m->g, r->arg, r->text ? r->text : "", r->text_len);
+	g_push_region(m->g, r->arg, text_of(r).s, r->text_len);
 	emit_plain(e, m, (struct event){
 		.type = EV_REGION_BEGIN, .id = r->arg, .name = text_of(r),
 		.stack = stack_of(e, m, r),
@@ -537,7 +538,7 @@ static bool is_region_of(const struct region *region, const struct record *r)
 	if (!r->text_len && !r->arg)
 		return true; /* the record tells nothing: the innermost */
 	return region->task == r->arg && region->n == r->text_len &&
-		!memcmp(region->name, r->text, region->n);
+		!memcmp(region->name, text_of(r).s, region->n);
 }
 
 /*
@@ -588,12 +589,13 @@ static void on_log(struct emit *e, struct m *m, const struct record *r)
 		drop(e);
 		return;
 	}
-	uint32_t value_at = min_u64(r->key_len + 1u, r->text_len); /* after the NUL */
+	struct str text = text_of(r);
+	uint32_t value_at = min_u64(r->key_len + 1u, text.n); /* after the NUL */
 
 	emit_plain(e, m, (struct event){
-		.type = EV_LOG, .id = r->arg, .name = {r->text, r->key_len},
+		.type = EV_LOG, .id = r->arg, .name = {text.s, r->key_len},
 		.stack = stack_of(e, m, r),
-		.text = {r->text + value_at, r->text_len - value_at},
+		.text = {text.s + value_at, text.n - value_at},
 	});
 }
 
