@@ -188,6 +188,7 @@ struct spool_reader {
 	struct symbols symbols;   /* first: the vtable's self is this reader */
 	FILE *file;
 	uint64_t offset, last_ns;
+	bool has_snapshot;
 	struct buf chunk;
 	struct map64 frames_at;   /* pc -> index + 1 in frames; the count stands in counts */
 	struct map64 starts_at;
@@ -334,11 +335,20 @@ static void read_stack(struct cursor *c, const struct spool_sink *sink)
 		sink->stack(sink->ctx, &def);
 }
 
-static void read_snapshot(struct cursor *c, const struct spool_sink *sink)
+/* CLOCK_MONOTONIC of a machine that has not run for a century: later ones run over further on. */
+static bool is_stamp(uint64_t ns)
+{
+	return ns < 1ull << 62;
+}
+
+static void read_snapshot(struct spool_reader *r, struct cursor *c, const struct spool_sink *sink)
 {
 	struct snapshot s = {.begin_ns = cursor_varint(c)};
 
 	s.end_ns = cursor_varint(c);
+	if (r->has_snapshot || !is_stamp(s.begin_ns) || !is_stamp(s.end_ns))
+		c->bad = true; /* there is one, before all that order does */
+	r->has_snapshot = true;
 	s.gc_running = cursor_u8(c);
 	uint64_t n = cursor_varint(c);
 
@@ -394,7 +404,7 @@ static void read_record(struct spool_reader *r, struct cursor *c, const struct s
 	rec.p = (int32_t)get_signed(c);
 	uint64_t n = cursor_varint(c);
 
-	if (n > UINT16_MAX || rec.key_len > n)
+	if (n > UINT16_MAX || rec.key_len > n || !is_stamp(rec.ts_ns))
 		c->bad = true;
 	rec.text = (const char *)cursor_bytes(c, n);
 	rec.text_len = (uint16_t)n;
@@ -416,7 +426,7 @@ static void read_chunk(struct spool_reader *r, int tag, const struct spool_sink 
 		break;
 	}
 	case TAG_SNAPSHOT:
-		read_snapshot(c, sink);
+		read_snapshot(r, c, sink);
 		break;
 	case TAG_STACK:
 		read_stack(c, sink);
