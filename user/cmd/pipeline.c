@@ -127,18 +127,23 @@ void pipeline_record(void *pipeline, const struct record *rec)
 		held->text = xmemdup(rec->text, rec->text_len);
 }
 
+static void free_held(struct pipeline *p)
+{
+	for (size_t i = 0; i < p->held.n; i++)
+		if (p->held.v[i].text_len)
+			free((char *)p->held.v[i].text);
+	vec_free(&p->held);
+}
+
 void pipeline_snapshot(struct pipeline *p, const struct snapshot *s)
 {
 	if (p->spool)
 		spool_snapshot(p->spool, s);
 	order_snapshot(p->order, s);
 	p->has_snapshot = true;
-	for (size_t i = 0; i < p->held.n; i++) {
+	for (size_t i = 0; i < p->held.n; i++)
 		take(p, &p->held.v[i]);
-		if (p->held.v[i].text_len)
-			free((char *)p->held.v[i].text);
-	}
-	vec_free(&p->held);
+	free_held(p);
 }
 
 void pipeline_idle(struct pipeline *p, uint64_t now_ns)
@@ -203,6 +208,6 @@ void pipeline_close(struct pipeline *p)
 	spool_free(p->spool);
 	closep(&p->spool_fd);
 	closep(&p->fd);
-	vec_free(&p->held);
+	free_held(p);
 	free(p);
 }
