@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# make [SAN=1] [WITH_BPF=0]; make test | test-unit | test-cli | test-live | bench | demo | install | clean
+# make [SAN=1] [WITH_BPF=0]; make test | test-unit | test-cli | test-live | fuzz [FUZZ_TIME=60] | bench | demo | install | clean
 CC ?= gcc
 CLANG ?= clang
 PROTOC_C ?= protoc-c
 BPFTOOL ?= $(shell command -v bpftool || echo /usr/sbin/bpftool)
 PREFIX ?= /usr/local
 DESTDIR ?=
-B := build$(if $(SAN),/san)
+B := build$(if $(FUZZ),/fuzz,$(if $(SAN),/san))
 WITH_BPF ?= 1
 
 CFLAGS ?= -O2 -g
@@ -22,6 +22,13 @@ WITHOUT := user/cmd/record.c user/cmd/check.c user/cmd/launch.c
 endif
 ifdef SAN
 CFLAGS += -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+
+ifdef FUZZ
+CC := $(CLANG)
+CFLAGS += -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+# every byte of a program goes through these; to follow their comparisons takes half of the time
+$(addprefix $(B)/,base/base.o $(addprefix target/,image.o pclntab.o symbols.o inlines.o code.o)): CFLAGS += -fno-sanitize-coverage=trace-cmp
 endif
 
 SRCS := $(filter-out $(WITHOUT),$(foreach d,$(DIRS),$(wildcard user/$(d)/*.c)))
@@ -54,6 +61,11 @@ $(B)/render/profile.o: $(B)/render/profile.pb-c.h
 $(B)/unit/%: tests/unit/%.c $(B)/libgotrace.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -MMD -MP -Itests -o $@ $< $(B)/libgotrace.a $(LIBS) -lcmocka
+
+# libFuzzer's main with FUZZ=1, else tests/fuzz/replay.c
+$(B)/fuzzers/%: tests/fuzz/%.c $(if $(FUZZ),,tests/fuzz/replay.c) $(B)/libgotrace.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -MMD -MP -Itests -o $@ $(filter %.c,$^) $(B)/libgotrace.a $(LIBS)
 
 $(B)/bench/%: tests/bench/%.c $(B)/libgotrace.a
 	@mkdir -p $(@D)
@@ -90,6 +102,9 @@ test-cli:
 	tests/run cli
 test-live:
 	tests/run live
+fuzz: export FUZZ_TIME ?= 60
+fuzz:
+	tests/run fuzz
 matrix: $(B)/gotrace
 	scripts/matrix $(MATRIX)
 real: $(B)/gotrace
@@ -99,4 +114,4 @@ bench: $(B)/gotrace
 demo:
 	scripts/setup
 	scripts/demo
-.PHONY: test test-cli test-live matrix real bench demo
+.PHONY: test test-cli test-live fuzz matrix real bench demo

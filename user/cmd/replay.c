@@ -139,6 +139,8 @@ static int run(struct replay *r, const char *path)
 		if (write_err)
 			err = why_set(&why, write_err, "%s: %s", r->opt.output,
 				      strerror(-write_err));
+		else if (!pipeline_bytes(r->pipeline))
+			err = why_set(&why, -EBADMSG, "%s has no records", path);
 		else if (err)
 			name_spool(&why, path, r->opt.output);
 		code = err ? fail(-EIO, &why) : tell(r);
