@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -248,10 +249,21 @@ uint64_t hash_u64(uint64_t x)
 	return x ^ x >> 31;
 }
 
+/* Another one in each process: no file can be made so that all it holds falls into one slot. */
+static uint64_t salt;
+
+static void __attribute__((constructor)) choose_salt(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+
+	if (random)
+		memcpy(&salt, random, sizeof(salt));
+}
+
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 {
 	const uint8_t *s = p;
-	uint64_t h = seed ^ n * 0x9e3779b97f4a7c15ull;
+	uint64_t h = seed ^ salt ^ n * 0x9e3779b97f4a7c15ull;
 
 	for (; n >= 8; n -= 8, s += 8) {
 		uint64_t w;
@@ -271,7 +283,7 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 /* Where the key is, or would be. cap is a power of two and never full. */
 static size_t map64_find(const struct map64 *m, uint64_t key)
 {
-	size_t i = hash_u64(key) & (m->cap - 1);
+	size_t i = hash_u64(key ^ salt) & (m->cap - 1);
 
 	while (m->slots[i].key && m->slots[i].key != key)
 		i = (i + 1) & (m->cap - 1);
@@ -328,7 +340,7 @@ static void map64_close_gap(struct map64 *m, size_t gap)
 	size_t mask = m->cap - 1;
 
 	for (size_t i = (gap + 1) & mask; m->slots[i].key; i = (i + 1) & mask) {
-		size_t home = hash_u64(m->slots[i].key) & mask;
+		size_t home = hash_u64(m->slots[i].key ^ salt) & mask;
 
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;

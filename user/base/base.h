@@ -91,7 +91,7 @@ const uint8_t *cursor_bytes(struct cursor *c, size_t n); /* NULL and bad if not 
 
 /*
  * From uint64_t to uint64_t. Key 0 is a key like any other. The zero map is empty. Open addressing, four slots to a cache
- * line: what it costs is the one line that a lookup misses.
+ * line: what it costs is the one line that a lookup misses. The order of map64_next is another one in each process.
  */
 struct map64 {
 	struct map64_slot { uint64_t key, value; } *slots; /* key 0: free */
@@ -105,7 +105,7 @@ bool map64_del(struct map64 *m, uint64_t key);
 bool map64_next(const struct map64 *m, size_t *pos, uint64_t *key, uint64_t *value); /* *pos from 0 */
 void map64_free(struct map64 *m);
 
-uint64_t hash_bytes(const void *p, size_t n, uint64_t seed);
+uint64_t hash_bytes(const void *p, size_t n, uint64_t seed); /* another one in each process */
 uint64_t hash_u64(uint64_t x);
 
 /*
