@@ -56,11 +56,11 @@ static bool id_add(struct id_table *t, uint64_t id, uint32_t index)
 		vec_reserve(&t->dense, want);
 		memset(t->dense.v + was, 0, (want - was) * sizeof(uint32_t));
 		t->dense.n = want;
-		for (size_t i = was; i < want && t->sparse.n; i++) {
-			uint64_t *v = map64_get(&t->sparse, i);
+		uint64_t known, at;
 
-			t->dense.v[i] = v ? (uint32_t)*v : 0;
-		}
+		for (size_t pos = 0; map64_next(&t->sparse, &pos, &known, &at);)
+			if (known >= was && known < want)
+				t->dense.v[known] = (uint32_t)at;
 	}
 	if (id < t->dense.n)
 		t->dense.v[id] = index + 1;
