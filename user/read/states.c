@@ -10,16 +10,15 @@
 enum { G_RUNNABLE = 1, G_RUNNING, G_SYSCALL, G_WAITING };
 enum { P_RUNNING = 1, P_IDLE, P_SYSCALL, P_ABANDONED };
 enum { GC_UNKNOWN, GC_OFF, GC_ON };
-enum { SLAB = 256 };
+enum { SLAB = 256, FEW_RANGES = 16 };
 
 struct seq {                   /* counts in one generation */
 	uint64_t generation, n;
 };
 
-struct range {                 /* open on a goroutine */
-	uint64_t kind_id;      /* of STW: id of its kind, as it was begun */
+struct range {                 /* a stop of the world, open on a goroutine */
+	uint64_t kind_id;      /* id of its kind, as it was begun */
 	struct str kind;
-	bool is_stw;           /* else a mark assist */
 };
 
 struct region {
@@ -31,7 +30,9 @@ struct go {
 	uint64_t id;           /* NO_GOROUTINE: free */
 	struct seq seq;
 	uint8_t status;
+	bool assists;          /* in marking */
 	VEC(struct range) ranges;
+	struct map64 *kinds;   /* of ranges, once they are more than a file of Go's has */
 	VEC(struct region) regions;
 	struct go *next_free;
 };
@@ -99,11 +100,22 @@ static struct go *go_new(struct states *s, struct generation *g, uint64_t id, ui
 	return go;
 }
 
+static void free_kinds(struct go *go)
+{
+	if (!go->kinds)
+		return;
+	map64_free(go->kinds);
+	free(go->kinds);
+	go->kinds = NULL;
+}
+
 static void go_delete(struct states *s, struct go *go)
 {
 	map64_del(&s->goroutines, go->id);
 	go->id = NO_GOROUTINE;
 	go->ranges.n = go->regions.n = 0;
+	go->assists = false;
+	free_kinds(go);
 	go->next_free = s->free_list;
 	s->free_list = go;
 }
@@ -161,6 +173,7 @@ void states_free(struct states *s)
 {
 	for (size_t i = 0; i < s->slabs.n; i++) {
 		for (size_t k = 0; k < SLAB; k++) {
+			free_kinds(&s->slabs.v[i][k]);
 			vec_free(&s->slabs.v[i][k].ranges);
 			vec_free(&s->slabs.v[i][k].regions);
 		}
@@ -720,12 +733,39 @@ static int experiment(const struct attempt *a)
 
 /* ------------------------------------------------------------------------------- ranges */
 
-static bool has_range(const struct go *g, bool is_stw, uint64_t kind_id)
+static bool has_range(const struct go *g, uint64_t kind_id)
 {
+	if (g->kinds)
+		return map64_get(g->kinds, kind_id);
 	for (size_t i = 0; i < g->ranges.n; i++)
-		if (g->ranges.v[i].is_stw == is_stw && g->ranges.v[i].kind_id == kind_id)
+		if (g->ranges.v[i].kind_id == kind_id)
 			return true;
 	return false;
+}
+
+static void push_range(struct go *g, uint64_t kind_id, struct str kind)
+{
+	*vec_push(&g->ranges) = (struct range){ kind_id, kind };
+	if (g->ranges.n < FEW_RANGES)
+		return;
+	if (g->kinds) {
+		*map64_at(g->kinds, kind_id) = 1;
+		return;
+	}
+	g->kinds = xcalloc(1, sizeof(*g->kinds));
+	for (size_t i = 0; i < g->ranges.n; i++)
+		*map64_at(g->kinds, g->ranges.v[i].kind_id) = 1;
+}
+
+/* The one begun first ends first, and the last takes its place. */
+static struct range pop_range(struct go *g)
+{
+	struct range r = g->ranges.v[0];
+
+	g->ranges.v[0] = g->ranges.v[--g->ranges.n];
+	if (g->kinds)
+		map64_del(g->kinds, r.kind_id);
+	return r;
 }
 
 static int range_begin(const struct attempt *a)
@@ -742,11 +782,12 @@ static int range_begin(const struct attempt *a)
 
 	if (!g)
 		return impossible_for(a, " of goroutine", a->t->goid, ", which does not exist");
-	uint64_t kind_id = is_stw ? a->args[0] : 0;
-
-	if (has_range(g, is_stw, kind_id))
+	if (is_stw ? has_range(g, a->args[0]) : g->assists)
 		return impossible_for(a, " of goroutine", g->id, ", in which it is open");
-	*vec_push(&g->ranges) = (struct range){ kind_id, a->ev->name, is_stw };
+	if (is_stw)
+		push_range(g, a->args[0], a->ev->name);
+	else
+		g->assists = true;
 	return 1;
 }
 
@@ -761,30 +802,30 @@ static int range_end(const struct attempt *a)
 
 	if (!g)
 		return impossible_for(a, " of goroutine", a->t->goid, ", which does not exist");
-	for (size_t i = 0; i < g->ranges.n; i++) {
-		if (g->ranges.v[i].is_stw != is_stw)
-			continue;
-		a->s->ended_kind_id = g->ranges.v[i].kind_id;
-		a->ev->name = g->ranges.v[i].kind; /* the one begun first ends first */
-		g->ranges.v[i] = g->ranges.v[--g->ranges.n];
-		return 1;
+	if (is_stw ? !g->ranges.n : !g->assists)
+		return impossible_for(a, " of goroutine", g->id, ", in which it is not open");
+	a->ev->name = (struct str){ "", 0 };
+	if (is_stw) {
+		struct range r = pop_range(g);
+
+		a->s->ended_kind_id = r.kind_id;
+		a->ev->name = r.kind;
+	} else {
+		g->assists = false;
 	}
-	return impossible_for(a, " of goroutine", g->id, ", in which it is not open");
+	return 1;
 }
 
 static int assist_active(const struct attempt *a)
 {
 	struct go *g = go_get(a->s, a->args[0]);
+	bool is_first = a->g->number == a->s->first_generation;
 
 	if (!g)
 		return impossible_for(a, " of goroutine", a->args[0], ", which does not exist");
-	if (a->g->number == a->s->first_generation) {
-		if (has_range(g, false, 0))
-			return impossible_for(a, " of goroutine", g->id, ", in which it is open");
-		*vec_push(&g->ranges) = (struct range){ .is_stw = false };
-	} else if (!has_range(g, false, 0)) {
-		return impossible_for(a, " of goroutine", g->id, ", in which it is not open");
-	}
+	if (g->assists == is_first)
+		return impossible_for(a, " of goroutine", g->id, is_first ? ", in which it is open" : ", in which it is not open");
+	g->assists = true;
 	a->ev->id = g->id;
 	return 1;
 }
