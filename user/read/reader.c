@@ -25,6 +25,8 @@ struct front {                 /* heap entry */
 	struct stream *stream;
 };
 
+enum { FEW_THREADS = 64 };
+
 enum stage { READING, DONE, FAILED };
 
 struct trace_reader {
@@ -35,6 +37,7 @@ struct trace_reader {
 	struct pool pool;
 	VEC(struct stream) streams;
 	VEC(struct front) heap; /* by time; broken exactly as Go's reader breaks ties */
+	VEC(size_t) visit;     /* see visit_push */
 	size_t sample;         /* next one */
 	struct event event;
 	int64_t last_ns;
@@ -97,6 +100,7 @@ void trace_reader_close(struct trace_reader *r)
 	vec_free(&r->streams);
 	vec_free(&r->heap);
 	extra_join_free(&r->join);
+	vec_free(&r->visit);
 	source_close(&r->source);
 	free(r);
 }
@@ -192,20 +196,9 @@ static void heap_remove(struct trace_reader *r, size_t i)
 	sift_down(h, r->heap.n, 0);
 }
 
-static int by_front_time(const void *a, const void *b)
-{
-	const struct front *x = a, *y = b;
-
-	return x->time_ns < y->time_ns ? -1 : x->time_ns > y->time_ns;
-}
-
 /* A sorted heap is a heap. Few threads: in place and stable; equal times keep their order. */
 static void sort_heap(struct front *h, size_t n)
 {
-	if (n > 64) {
-		qsort(h, n, sizeof(*h), by_front_time);
-		return;
-	}
 	for (size_t i = 1; i < n; i++) {
 		struct front f = h[i];
 		size_t k = i;
@@ -214,6 +207,42 @@ static void sort_heap(struct front *h, size_t n)
 			h[k] = h[k - 1];
 		h[k] = f;
 	}
+}
+
+/* Of the heap's entries those come next by time whose parent was visited: a heap of their indexes. */
+static bool comes_before(const struct front *h, size_t a, size_t b)
+{
+	return h[a].time_ns != h[b].time_ns ? h[a].time_ns < h[b].time_ns : a < b;
+}
+
+static void visit_push(struct trace_reader *r, size_t index)
+{
+	const struct front *h = r->heap.v;
+
+	if (index >= r->heap.n)
+		return;
+	size_t i = r->visit.n, *v = (*vec_push(&r->visit) = index, r->visit.v);
+
+	for (; i > 0 && comes_before(h, index, v[(i - 1) / 2]); i = (i - 1) / 2)
+		v[i] = v[(i - 1) / 2];
+	v[i] = index;
+}
+
+static size_t visit_pop(struct trace_reader *r)
+{
+	const struct front *h = r->heap.v;
+	size_t *v = r->visit.v, first = v[0], last = v[--r->visit.n], n = r->visit.n, i = 0;
+
+	for (size_t child; (child = 2 * i + 1) < n; i = child) {
+		if (child + 1 < n && comes_before(h, v[child + 1], v[child]))
+			child++;
+		if (!comes_before(h, v[child], last))
+			break;
+		v[i] = v[child];
+	}
+	if (n)
+		v[i] = last;
+	return first;
 }
 
 /* ------------------------------------------------------------------------------- events */
@@ -284,8 +313,7 @@ static inline int try_front(struct trace_reader *r, size_t i, const struct event
 	return deliver(r, ev, ns);
 }
 
-/* The earliest one waits: the first of the others that does not, by time. */
-static int __attribute__((noinline)) try_others(struct trace_reader *r, const struct event **ev)
+static int try_few(struct trace_reader *r, const struct event **ev)
 {
 	sort_heap(r->heap.v, r->heap.n);
 	for (size_t i = 1; i < r->heap.n; i++) {
@@ -294,6 +322,32 @@ static int __attribute__((noinline)) try_others(struct trace_reader *r, const st
 		if (n)
 			return n;
 	}
+	return 0;
+}
+
+/* Without sorting what need not be tried. Among more than 12 Go's own sort does not keep the order of equal times. */
+static int try_many(struct trace_reader *r, const struct event **ev)
+{
+	r->visit.n = 0;
+	for (size_t i = 0;; i = visit_pop(r)) {
+		int n = i ? try_front(r, i, ev) : 0;
+
+		if (n)
+			return n;
+		visit_push(r, 2 * i + 1);
+		visit_push(r, 2 * i + 2);
+		if (!r->visit.n)
+			return 0;
+	}
+}
+
+/* The earliest one waits: the first of the others that does not, by time. */
+static int __attribute__((noinline)) try_others(struct trace_reader *r, const struct event **ev)
+{
+	int n = r->heap.n <= FEW_THREADS ? try_few(r, ev) : try_many(r, ev);
+
+	if (n)
+		return n;
 	struct stream *s = r->heap.v[0].stream;
 
 	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s of %s %" PRIu64 " waits for an event that never comes",
