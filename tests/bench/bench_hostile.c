@@ -284,7 +284,7 @@ static void measure(size_t i, size_t size)
 
 int main(int argc, char **argv)
 {
-	size_t size = (argc > 1 ? strtoul(argv[1], NULL, 10) : 4) << 20;
+	size_t size = (size_t)((argc > 1 ? strtod(argv[1], NULL) : 4) * (1 << 20));
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		if (argc > 2 && !strstr(cases[i].name, argv[2]))
