@@ -33,24 +33,27 @@ struct rare {
 };
 
 struct live {                  /* a goroutine that has not ended */
+	/* what every transition touches first */
 	uint64_t id;
-	uint64_t created_ns, started_ns, ended_ns; /* ended: blocked for ever */
 	uint64_t since_ns;     /* when it came into its state */
-	int64_t syscall_p;     /* in a system call: the P it had at its begin */
-	uint64_t lost_p_ns;    /* in a system call: when its P was taken away; 0 not */
-	uint64_t execution, sched_wait, syscall, syscall_block;
-	uint64_t gc_clock, busy_clock; /* when it became runnable */
-	struct named_ns reasons[FEW_REASONS];
-	uint32_t n_reasons;
-	uint32_t group;
+	uint64_t started_ns, ended_ns; /* ended: blocked for ever */
 	uint32_t entry_stack;  /* of the event that brought it into its state */
-	uint32_t creation_stack;
 	uint32_t reason;       /* of a blocked one */
+	uint32_t group;
 	uint8_t state;         /* enum go_state */
 	uint8_t profile;       /* that its state belongs to, NO_PROFILE */
 	bool is_old;           /* older than the trace */
 	bool is_preempted;     /* became runnable by that */
 	bool is_callback;      /* may be a C thread's, whose samples are held: see die */
+	uint32_t n_reasons;
+	uint64_t execution, sched_wait;
+	uint64_t gc_clock, busy_clock; /* when it became runnable */
+	struct named_ns reasons[FEW_REASONS];
+	int64_t syscall_p;     /* in a system call: the P it had at its begin */
+	uint64_t lost_p_ns;    /* in a system call: when its P was taken away; 0 not */
+	uint64_t syscall, syscall_block;
+	uint64_t created_ns;
+	uint32_t creation_stack;
 	struct rare *rare;     /* NULL: nothing of it */
 };
 
@@ -119,16 +122,16 @@ static uint32_t name_number(struct goroutines *g, const char *s, uint32_t n)
 	return (uint32_t)*i - 1;
 }
 
-static uint32_t name_of(struct goroutines *g, struct str s)
+static uint32_t name_of(struct goroutines *g, const char *s, uint32_t n)
 {
-	if (!s.n)
+	if (!n)
 		return 0;
-	size_t slot = ((uintptr_t)s.s >> 3) % ARRAY_SIZE(g->state->recent_names);
+	size_t slot = ((uintptr_t)s >> 3) % ARRAY_SIZE(g->state->recent_names);
 
-	if (g->state->recent_names[slot].s != s.s || g->state->recent_names[slot].n != s.n) {
-		g->state->recent_names[slot].number = name_number(g, s.s, s.n);
-		g->state->recent_names[slot].s = s.s;
-		g->state->recent_names[slot].n = s.n;
+	if (g->state->recent_names[slot].s != s || g->state->recent_names[slot].n != n) {
+		g->state->recent_names[slot].number = name_number(g, s, n);
+		g->state->recent_names[slot].s = s;
+		g->state->recent_names[slot].n = n;
 	}
 	return g->state->recent_names[slot].number;
 }
@@ -370,7 +373,7 @@ static void begin_wait(struct goroutines *g, struct live *l, uint64_t now, const
 {
 	l->gc_clock = g->options.gc ? gc_busy_ns(g->options.gc, now) : 0;
 	l->busy_clock = busy_clock(g->state, now);
-	l->is_preempted = t->from == GO_RUNNING && t->reason.n == 9 && !memcmp(t->reason.s, "preempted", 9);
+	l->is_preempted = t->from == GO_RUNNING && t->reason->n == 9 && !memcmp(t->reason->s, "preempted", 9);
 }
 
 /* Of several causes at once the garbage collector counts first, then the Ps. */
@@ -571,8 +574,10 @@ static struct live *appear(struct goroutines *g, const struct event *ev, const s
 	return l;
 }
 
-static void leave_state(struct goroutines *g, struct live *l, const struct transition *t)
+static void leave_state(struct goroutines *g, struct live *l, const struct event *ev, const struct transition *t)
 {
+	bool is_switch = ev->type == EV_GO_SWITCH || ev->type == EV_GO_SWITCH_DESTROY;
+
 	uint64_t ns = t->ts_ns - l->since_ns;
 
 	if (l->profile != NO_PROFILE)
@@ -584,7 +589,7 @@ static void leave_state(struct goroutines *g, struct live *l, const struct trans
 		break;
 	case GO_RUNNABLE:
 		l->sched_wait += ns;
-		if (t->to == GO_RUNNING)
+		if (t->to == GO_RUNNING && !is_switch) /* a coroutine waits for no P, though it is runnable for 1 ns */
 			end_wait(g, l, t->ts_ns);
 		break;
 	case GO_WAITING:
@@ -614,9 +619,9 @@ static void enter_state(struct goroutines *g, struct live *l, const struct event
 		begin_wait(g, l, t->ts_ns, t);
 		break;
 	case GO_WAITING:
-		l->reason = name_of(g, t->reason);
+		l->reason = name_of(g, t->reason->s, t->reason->n);
 		l->profile = g->state->reason_profiles.v[l->reason];
-		if (t->reason.n == 7 && !memcmp(t->reason.s, "forever", 7))
+		if (t->reason->n == 7 && !memcmp(t->reason->s, "forever", 7))
 			end(l, t->ts_ns);
 		break;
 	case GO_SYSCALL:
@@ -643,7 +648,7 @@ static void move(struct goroutines *g, const struct event *ev, const struct tran
 	if (is_new)
 		l = appear(g, ev, t);
 	else
-		leave_state(g, l, t);
+		leave_state(g, l, ev, t);
 	if (!l->group && t->stack) {
 		l->group = group_of_stack(g, t->stack);
 		l->is_callback = l->is_callback || l->group == g->state->callback_group;
@@ -871,15 +876,28 @@ static int by_alive(const void *a, const void *b)
 	return x->stack < y->stack ? -1 : x->stack > y->stack;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct live *x = *(struct live *const *)a, *y = *(struct live *const *)b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
 void goroutines_finish(struct goroutines *g)
 {
 	struct goroutines_state *s = g->state;
 	struct map64 leak_index = { 0 };
+	VEC(struct live *) live = { 0 };
 	size_t pos = 0;
 	uint64_t id, slot;
 
-	while (map64_next(&s->live, &pos, &id, &slot)) {
-		struct live *l = &s->slots.v[slot - 1];
+	/* the map's order is another one in each process */
+	while (map64_next(&s->live, &pos, &id, &slot))
+		*vec_push(&live) = &s->slots.v[slot - 1];
+	if (live.n)
+		qsort(live.v, live.n, sizeof(live.v[0]), by_id);
+	for (size_t i = 0; i < live.n; i++) {
+		struct live *l = live.v[i];
 
 		close_open(l, g->last_ns);
 		if (l->state != GO_NOT_EXIST) {
@@ -888,6 +906,7 @@ void goroutines_finish(struct goroutines *g)
 		}
 		fold(g, l, (l->ended_ns ? l->ended_ns : g->last_ns) - l->created_ns);
 	}
+	vec_free(&live);
 	map64_free(&leak_index);
 	if (g->leaks.n)
 		qsort(g->leaks.v, g->leaks.n, sizeof(g->leaks.v[0]), by_alive);

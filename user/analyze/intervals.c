@@ -116,7 +116,7 @@ void intervals_event(struct intervals *v, const struct event *ev)
 	for (unsigned i = 0; i < n; i++) {
 		if (t[i].from == GO_NOT_EXIST && !t[i].is_status)
 			inherit(v, ev, t[i].g);
-		else if (t[i].to == GO_NOT_EXIST || (t[i].reason.n == 7 && !memcmp(t[i].reason.s, "forever", 7)))
+		else if (t[i].to == GO_NOT_EXIST || (t[i].reason->n == 7 && !memcmp(t[i].reason->s, "forever", 7)))
 			close_all(inside_of(v, t[i].g, false), t[i].ts_ns);
 	}
 }

@@ -249,15 +249,18 @@ uint64_t hash_u64(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* Another one in each process: no file can be made so that all it holds falls into one slot. */
-static uint64_t salt;
+uint64_t map64_multiplier = 0x9e3779b97f4a7c15ull;
+static uint64_t salt; /* of hash_bytes */
 
 static void __attribute__((constructor)) choose_salt(void)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
 
-	if (random)
-		memcpy(&salt, random, sizeof(salt));
+	if (!random)
+		return;
+	memcpy(&salt, random, sizeof(salt));
+	memcpy(&map64_multiplier, (const uint8_t *)random + sizeof(salt), sizeof(map64_multiplier));
+	map64_multiplier |= 1;
 }
 
 uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
@@ -280,21 +283,12 @@ uint64_t hash_bytes(const void *p, size_t n, uint64_t seed)
 	return hash_u64(h);
 }
 
-/* Where the key is, or would be. cap is a power of two and never full. */
-static size_t map64_find(const struct map64 *m, uint64_t key)
-{
-	size_t i = hash_u64(key ^ salt) & (m->cap - 1);
-
-	while (m->slots[i].key && m->slots[i].key != key)
-		i = (i + 1) & (m->cap - 1);
-	return i;
-}
-
 static void map64_grow(struct map64 *m)
 {
 	struct map64 old = *m;
 
 	m->cap = old.cap ? old.cap * 2 : 16;
+	m->shift = 64u - (unsigned)__builtin_ctzll(m->cap);
 	m->slots = aligned_alloc(64, m->cap * sizeof(*m->slots));
 	check_oom(m->slots, m->cap * sizeof(*m->slots));
 	memset(m->slots, 0, m->cap * sizeof(*m->slots));
@@ -302,17 +296,6 @@ static void map64_grow(struct map64 *m)
 		if (old.slots[i].key)
 			m->slots[map64_find(m, old.slots[i].key)] = old.slots[i];
 	free(old.slots);
-}
-
-uint64_t *map64_get(const struct map64 *m, uint64_t key)
-{
-	if (!key)
-		return m->has_zero ? (uint64_t *)&m->zero_value : NULL;
-	if (!m->cap)
-		return NULL;
-	struct map64_slot *s = &m->slots[map64_find(m, key)];
-
-	return s->key ? &s->value : NULL;
 }
 
 uint64_t *map64_at(struct map64 *m, uint64_t key)
@@ -340,7 +323,7 @@ static void map64_close_gap(struct map64 *m, size_t gap)
 	size_t mask = m->cap - 1;
 
 	for (size_t i = (gap + 1) & mask; m->slots[i].key; i = (i + 1) & mask) {
-		size_t home = hash_u64(m->slots[i].key ^ salt) & mask;
+		size_t home = m->slots[i].key * map64_multiplier >> m->shift;
 
 		if (((i - home) & mask) < ((i - gap) & mask))
 			continue;

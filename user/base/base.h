@@ -91,15 +91,39 @@ const uint8_t *cursor_bytes(struct cursor *c, size_t n); /* NULL and bad if not 
 
 /*
  * From uint64_t to uint64_t. Key 0 is a key like any other. The zero map is empty. Open addressing, four slots to a cache
- * line: what it costs is the one line that a lookup misses. The order of map64_next is another one in each process.
+ * line: what it costs is a multiplication and the one line that a lookup misses.
  */
 struct map64 {
 	struct map64_slot { uint64_t key, value; } *slots; /* key 0: free */
 	size_t n, cap;
+	unsigned shift;        /* 64 - log2(cap) */
 	bool has_zero;
 	uint64_t zero_value;   /* of key 0 */
 };
-uint64_t *map64_get(const struct map64 *m, uint64_t key);        /* NULL: not there. Dies at the next at/del */
+
+extern uint64_t map64_multiplier; /* odd; another one in each process: no file can be made so that all it holds falls into one slot */
+
+/* Where the key is, or would be. cap is a power of two and never full. */
+static inline size_t map64_find(const struct map64 *m, uint64_t key)
+{
+	size_t i = key * map64_multiplier >> m->shift;
+
+	while (m->slots[i].key && m->slots[i].key != key)
+		i = (i + 1) & (m->cap - 1);
+	return i;
+}
+
+/* NULL: not there. Dies at the next at/del. */
+static inline uint64_t *map64_get(const struct map64 *m, uint64_t key)
+{
+	if (!key)
+		return m->has_zero ? (uint64_t *)&m->zero_value : NULL;
+	if (!m->cap)
+		return NULL;
+	struct map64_slot *s = &m->slots[map64_find(m, key)];
+
+	return s->key ? &s->value : NULL;
+}
 uint64_t *map64_at(struct map64 *m, uint64_t key);               /* created with value 0 */
 bool map64_del(struct map64 *m, uint64_t key);
 bool map64_next(const struct map64 *m, size_t *pos, uint64_t *key, uint64_t *value); /* *pos from 0 */

@@ -3,6 +3,7 @@
 #include "order/emit.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 void emit_init(struct emit *e, const struct order_config *cfg)
 {
@@ -117,6 +118,29 @@ static enum event_type status_type(const struct emit *e, const struct g *g)
 	return has_stack ? EV_GO_STATUS_STACK : EV_GO_STATUS;
 }
 
+static int by_goid(const void *a, const void *b)
+{
+	const struct g *x = *(struct g *const *)a, *y = *(struct g *const *)b;
+
+	return x->goid < y->goid ? -1 : x->goid > y->goid;
+}
+
+/* In the order of their numbers: the map's is another one in each process, and a replay makes the same bytes. */
+static void put_idle_statuses(struct emit *e)
+{
+	VEC(struct g *) found = {0};
+	struct g *g;
+
+	for (size_t pos = 0; model_g_next(&e->model, &pos, &g);)
+		if (!g->m && g->state != G_UNBORN)
+			*vec_push(&found) = g;
+	if (found.n)
+		qsort(found.v, found.n, sizeof(found.v[0]), by_goid);
+	for (size_t i = 0; i < found.n; i++)
+		put_g_status(e, NULL, found.v[i], status_type(e, found.v[i]));
+	vec_free(&found);
+}
+
 /*
  * P before G on a thread: the other order makes go tool trace panic (trace-format.md, section
  * 14).
@@ -124,7 +148,6 @@ static enum event_type status_type(const struct emit *e, const struct g *g)
 static void put_statuses(struct emit *e)
 {
 	struct model *md = &e->model;
-	struct g *g;
 
 	for (size_t i = 0; i < md->procs.n; i++)
 		if (md->procs.v[i])
@@ -135,9 +158,8 @@ static void put_statuses(struct emit *e)
 		if (m->g)
 			put_g_status(e, m, m->g, status_type(e, m->g));
 	}
-	for (size_t pos = 0; e->generation == 1 && model_g_next(md, &pos, &g);)
-		if (!g->m && g->state != G_UNBORN)
-			put_g_status(e, NULL, g, status_type(e, g));
+	if (e->generation == 1)
+		put_idle_statuses(e);
 }
 
 /*
