@@ -11,11 +11,11 @@ WITH_BPF ?= 1
 
 CFLAGS ?= -O2 -g
 CFLAGS += -std=gnu11 -Wall -Wextra -Wmissing-prototypes -Wno-unused-parameter -D_GNU_SOURCE -Iinclude -Iuser -I$(B)
-LIBS := -lZydis -ldw -lelf -lprotobuf-c -lz -lm
+LIBS := -lZydis -ldw -lelf -lprotobuf-c -lz -lm -pthread
 DIRS := base target order trace read analyze render cmd
 ifeq ($(WITH_BPF),1)
 DIRS += capture
-LIBS := -lbpf $(LIBS) -pthread
+LIBS := -lbpf $(LIBS)
 CFLAGS += -DWITH_BPF=1
 else
 WITHOUT := user/cmd/record.c user/cmd/check.c user/cmd/launch.c

@@ -4,6 +4,7 @@
 #include "cmd/session.h"
 #include "analyze/intervals.h"
 #include "analyze/window.h"
+#include "read/ahead.h"
 #include "read/extra.h"
 #include "read/reader.h"
 #include "trace/extra.h"
@@ -34,9 +35,9 @@ struct analysis {
 
 /* ------------------------------------------------------------------------------- progress */
 
-static void progress(struct analysis *a, uint64_t events)
+static void progress(struct analysis *a, uint64_t events, uint64_t at)
 {
-	uint64_t now = now_ns(), at = trace_reader_offset(a->reader);
+	uint64_t now = now_ns();
 
 	if (now < a->next_progress_ns)
 		return;
@@ -75,17 +76,19 @@ static void feed(void *self, const struct event *ev)
 static void read_all(struct analysis *a, struct window *window)
 {
 	const struct event *ev;
+	struct ahead *ahead = ahead_start(a->reader);
 	uint64_t n = 0;
 	int more;
 
-	while ((more = trace_reader_next(a->reader, &ev)) > 0) {
+	while ((more = ahead ? ahead_next(ahead, &ev) : trace_reader_next(a->reader, &ev)) > 0) {
 		if (!window)
 			feed(a, ev);
 		else if (!window_event(window, ev, feed, a))
 			break;
 		if (a->shows_progress && ++n % PROGRESS_EVENTS == 0)
-			progress(a, n);
+			progress(a, n, ahead ? ahead_offset(ahead) : trace_reader_offset(a->reader));
 	}
+	ahead_stop(ahead);
 	a->has_failed = more < 0;
 	if (a->shows_progress)
 		fprintf(stderr, "\r\033[K");

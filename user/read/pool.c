@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { POOL_BLOCK = 256 << 10 };
+enum { POOL_BLOCK = 256 << 10, STACK_CHUNK = 4096, STACK_CHUNKS = 1 << 16 };
 
 struct kept {
 	struct kept *next;     /* of the same hash */
@@ -46,6 +46,24 @@ struct str pool_string(struct pool *p, struct gen_string *s)
 	return (struct str){ s->kept, s->bytes.n };
 }
 
+static struct pool_stack *stack_at(const struct pool *p, uint32_t number)
+{
+	return &p->stacks[(number - 1) / STACK_CHUNK][(number - 1) % STACK_CHUNK];
+}
+
+static struct pool_stack *stack_new(struct pool *p)
+{
+	size_t chunk = p->n_stacks / STACK_CHUNK;
+
+	if (!p->stacks)
+		p->stacks = xcalloc(STACK_CHUNKS, sizeof(p->stacks[0]));
+	if (chunk == STACK_CHUNKS)
+		return NULL;
+	if (!p->stacks[chunk])
+		p->stacks[chunk] = xcalloc(STACK_CHUNK, sizeof(p->stacks[chunk][0]));
+	return stack_at(p, (uint32_t)++p->n_stacks);
+}
+
 static bool has_pcs(const struct pool_stack *k, const uint64_t *pcs, uint32_t n)
 {
 	if (k->n != n)
@@ -72,9 +90,13 @@ uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
 	uint64_t *head = map64_at(&p->stack_index, hash_bytes(pcs, s->n * sizeof(pcs[0]), 2));
 	uint32_t number = (uint32_t)*head;
 
-	while (number && !has_pcs(&p->stacks.v[number - 1], pcs, s->n))
-		number = p->stacks.v[number - 1].next;
+	while (number && !has_pcs(stack_at(p, number), pcs, s->n))
+		number = stack_at(p, number)->next;
 	if (!number) {
+		struct pool_stack *k = stack_new(p);
+
+		if (!k)
+			return 0; /* of 268 million different ones the rest is not told apart */
 		struct frame *frames = alloc(p, s->n * sizeof(*frames));
 
 		for (uint32_t i = 0; i < s->n; i++) {
@@ -83,8 +105,8 @@ uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
 			frames[i] = (struct frame){ .pc = f->pc, .func = text_of(p, g, f->func),
 						    .file = text_of(p, g, f->file), .line = (uint32_t)f->line };
 		}
-		*vec_push(&p->stacks) = (struct pool_stack){ frames, s->n, (uint32_t)*head };
-		number = (uint32_t)p->stacks.n;
+		*k = (struct pool_stack){ frames, s->n, (uint32_t)*head };
+		number = (uint32_t)p->n_stacks;
 		*head = number;
 	}
 	s->number = number;
@@ -93,12 +115,12 @@ uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
 
 const struct frame *pool_frames(const struct pool *p, uint32_t number, unsigned *n)
 {
-	if (!number || number > p->stacks.n) {
+	if (!number) {
 		*n = 0;
 		return NULL;
 	}
-	*n = p->stacks.v[number - 1].n;
-	return p->stacks.v[number - 1].frames;
+	*n = stack_at(p, number)->n;
+	return stack_at(p, number)->frames;
 }
 
 void pool_free(struct pool *p)
@@ -106,7 +128,9 @@ void pool_free(struct pool *p)
 	for (size_t i = 0; i < p->blocks.n; i++)
 		free(p->blocks.v[i].p);
 	vec_free(&p->blocks);
-	vec_free(&p->stacks);
+	for (size_t i = 0; p->stacks && i * STACK_CHUNK < p->n_stacks; i++)
+		free(p->stacks[i]);
+	free(p->stacks);
 	map64_free(&p->string_index);
 	map64_free(&p->stack_index);
 }

@@ -40,7 +40,7 @@ struct trace_reader {
 	VEC(size_t) visit;     /* see visit_push */
 	uint64_t tries;        /* see try_many */
 	size_t sample;         /* next one */
-	struct event event;
+	struct event event;    /* of trace_reader_next */
 	int64_t last_ns;
 	uint64_t syncs;
 	bool is_cut;           /* after this generation the file is wrong: why */
@@ -248,19 +248,18 @@ static size_t visit_pop(struct trace_reader *r)
 
 /* ------------------------------------------------------------------------------- events */
 
-static int deliver(struct trace_reader *r, const struct event **ev, int64_t ns)
+static int deliver(struct trace_reader *r, struct event *ev, int64_t ns)
 {
 	if (ns <= r->last_ns)
 		ns = (int64_t)((uint64_t)r->last_ns + 1); /* a frequency of 0 makes times that overflow */
-	r->event.ts_ns = (uint64_t)ns;
-	r->last_ns = (int64_t)((uint64_t)ns + event_parts(&r->event) - 1);
-	*ev = &r->event;
+	ev->ts_ns = (uint64_t)ns;
+	r->last_ns = (int64_t)((uint64_t)ns + event_parts(ev) - 1);
 	return 1;
 }
 
-static int deliver_sync(struct trace_reader *r, const struct event **ev, int64_t ns)
+static int deliver_sync(struct trace_reader *r, struct event *ev, int64_t ns)
 {
-	r->event = (struct event){ .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = ++r->syncs };
+	*ev = (struct event){ .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = ++r->syncs };
 	return deliver(r, ev, ns);
 }
 
@@ -270,30 +269,30 @@ static void __attribute__((cold)) note_flaw(struct trace_reader *r, const char *
 		why_set(&r->flaw, 0, "generation %" PRIu64 ": %s", r->generation.number, what);
 }
 
-static int deliver_sample(struct trace_reader *r, const struct event **ev)
+static int deliver_sample(struct trace_reader *r, struct event *ev)
 {
 	const struct gen_sample *s = &r->generation.samples.v[r->sample++];
 	struct gen_stack *stack = generation_stack(&r->generation, s->stack);
 
-	r->event.type = EV_CPU_SAMPLE;
-	r->event.m = s->m;
-	r->event.p = (int64_t)s->p;
-	r->event.g = s->g;
-	r->event.stack = stack ? pool_stack(&r->pool, &r->generation, stack) : 0;
+	ev->type = EV_CPU_SAMPLE;
+	ev->m = s->m;
+	ev->p = (int64_t)s->p;
+	ev->g = s->g;
+	ev->stack = stack ? pool_stack(&r->pool, &r->generation, stack) : 0;
 	if (!stack && s->stack)
 		note_flaw(r, "a CPU sample names a stack that is not in its generation");
 	return deliver(r, ev, s->time_ns);
 }
 
 /* The event of heap entry i, if the states take it: 1, 0 it waits, -EBADMSG. */
-static inline int try_front(struct trace_reader *r, size_t i, const struct event **ev)
+static inline int try_front(struct trace_reader *r, size_t i, struct event *ev)
 {
 	struct stream *s = r->heap.v[i].stream;
 	int64_t ns = r->heap.v[i].time_ns;
 
 	if (!s->thread && s->batches->m != EVENT_NO_M)
 		s->thread = states_thread(&r->states, s->batches->m); /* known from its first event on */
-	int n = states_advance(&r->states, &r->generation, s->thread, s->type, s->args + 1, &r->event, &r->why);
+	int n = states_advance(&r->states, &r->generation, s->thread, s->type, s->args + 1, ev, &r->why);
 
 	if (n < 0) {
 		struct why what = r->why;
@@ -314,7 +313,7 @@ static inline int try_front(struct trace_reader *r, size_t i, const struct event
 	return deliver(r, ev, ns);
 }
 
-static int try_few(struct trace_reader *r, const struct event **ev)
+static int try_few(struct trace_reader *r, struct event *ev)
 {
 	sort_heap(r->heap.v, r->heap.n);
 	for (size_t i = 1; i < r->heap.n; i++) {
@@ -330,7 +329,7 @@ static int try_few(struct trace_reader *r, const struct event **ev)
  * Without sorting what need not be tried. Among more than 12 Go's own sort does not keep the order of equal times. A file of
  * many threads of which each waits for the last one takes a millisecond a byte; traces of 800 threads need 0.0 tries a byte.
  */
-static int try_many(struct trace_reader *r, const struct event **ev)
+static int try_many(struct trace_reader *r, struct event *ev)
 {
 	r->visit.n = 0;
 	for (size_t i = 0;; i = visit_pop(r)) {
@@ -349,7 +348,7 @@ static int try_many(struct trace_reader *r, const struct event **ev)
 }
 
 /* The earliest one waits: the first of the others that does not, by time. */
-static int __attribute__((noinline)) try_others(struct trace_reader *r, const struct event **ev)
+static int __attribute__((noinline)) try_others(struct trace_reader *r, struct event *ev)
 {
 	int n = r->heap.n <= FEW_THREADS ? try_few(r, ev) : try_many(r, ev);
 
@@ -405,7 +404,7 @@ void trace_reader_on_extra(struct trace_reader *r, void (*take)(void *self, cons
 }
 
 /* Into the next generation. Its sync, the last sync, 0 or -EBADMSG. */
-static int next_generation(struct trace_reader *r, const struct event **ev)
+static int next_generation(struct trace_reader *r, struct event *ev)
 {
 	if (r->stage == DONE)
 		return 0;
@@ -432,7 +431,7 @@ static int next_generation(struct trace_reader *r, const struct event **ev)
 	return deliver_sync(r, ev, generation_ns(&r->generation, r->generation.min_time));
 }
 
-int trace_reader_next(struct trace_reader *r, const struct event **ev)
+int trace_reader_read(struct trace_reader *r, struct event *ev)
 {
 	int n;
 
@@ -449,6 +448,12 @@ int trace_reader_next(struct trace_reader *r, const struct event **ev)
 	if (n < 0)
 		r->stage = FAILED;
 	return n;
+}
+
+int trace_reader_next(struct trace_reader *r, const struct event **ev)
+{
+	*ev = &r->event;
+	return trace_reader_read(r, &r->event);
 }
 
 const char *trace_reader_error(const struct trace_reader *r)

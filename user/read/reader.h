@@ -38,6 +38,8 @@ void trace_reader_on_extra(struct trace_reader *r, void (*take)(void *self, cons
 
 /* 1; 0: the end; -EBADMSG: nothing more can be read. *ev is the reader's and dies with the next call, but for names. */
 int trace_reader_next(struct trace_reader *r, const struct event **ev);
+/* The same into an event of the caller's, which is zero at first and may be one that was read before. */
+int trace_reader_read(struct trace_reader *r, struct event *ev);
 const char *trace_reader_error(const struct trace_reader *r);
 /* NULL, or the first thing that the reader can do without and Go's tools die of (a sample's stack that is not there, an
  * experiment nobody knows, a stop of the world whose kind the next generation does not name): the trace is not valid. */
