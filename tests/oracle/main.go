@@ -21,8 +21,8 @@ import (
 	"strconv"
 )
 
-const oracleUsage = `usage: oracle dump [-cut] FILE [KIND...]
-       oracle check [-cut] FILE GOTRACE [KIND...]
+const oracleUsage = `usage: oracle dump [-cut | -all] FILE [KIND...]
+       oracle check [-cut | -all] FILE GOTRACE [KIND...]
        oracle version
 
 dump prints every cell of the report as "KIND CELL VALUE" (with tabs between), sorted. check compares them with what the
@@ -31,7 +31,8 @@ program GOTRACE reports. Exit status: 0 equal, 1 something differs, 2 misused, 3
 Kinds: trace goroutines groups mmu regions tasks net sync syscall sched; default: all.
 
 When a trace breaks in the middle, go tool trace drops the events behind the last Sync, but its goroutines, tasks and
-regions still know of them. -cut: those come from the kept events too.`
+regions still know of them. -cut: those come from the kept events too. -all: nothing
+is cut off, all that was read before the error counts.`
 
 func init() {
 	if len(os.Args) < 2 {
@@ -48,13 +49,14 @@ func init() {
 	set := flag.NewFlagSet("oracle", flag.ExitOnError)
 	set.Usage = func() { fmt.Fprintln(os.Stderr, oracleUsage) }
 	cut := set.Bool("cut", false, "")
+	all := set.Bool("all", false, "")
 	set.Parse(os.Args[2:])
 	args := set.Args()
 	switch {
 	case os.Args[1] == "dump" && len(args) >= 1:
-		os.Exit(oracleDump(args[0], *cut, oracleKinds(args[1:])))
+		os.Exit(oracleDump(args[0], *cut, *all, oracleKinds(args[1:])))
 	case os.Args[1] == "check" && len(args) >= 2:
-		os.Exit(oracleCheck(args[0], args[1], *cut, oracleKinds(args[2:])))
+		os.Exit(oracleCheck(args[0], args[1], *cut, *all, oracleKinds(args[2:])))
 	}
 	set.Usage()
 	os.Exit(2)
@@ -73,8 +75,8 @@ func oracleKinds(args []string) []string {
 	return args
 }
 
-func oracleDump(file string, cut bool, kinds []string) int {
-	truth, err := readTruth(file, cut)
+func oracleDump(file string, cut, keep bool, kinds []string) int {
+	truth, err := readTruth(file, cut, keep)
 	if err != nil {
 		fmt.Printf("error\t%v\n", firstLine(err.Error()))
 		return 3
@@ -91,8 +93,8 @@ func oracleDump(file string, cut bool, kinds []string) int {
 	return 0
 }
 
-func oracleCheck(file, gotrace string, cut bool, kinds []string) int {
-	truth, err := readTruth(file, cut)
+func oracleCheck(file, gotrace string, cut, keep bool, kinds []string) int {
+	truth, err := readTruth(file, cut, keep)
 	tool := tool{gotrace: gotrace, file: file}
 	if err != nil {
 		return checkRefusal(tool, err)

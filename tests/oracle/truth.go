@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"internal/trace"
 	"internal/trace/traceviewer"
 	"net/http"
@@ -25,7 +26,7 @@ var errPanic = errors.New("panic")
 
 func isPanic(err error) bool { return errors.Is(err, errPanic) }
 
-func readTruth(file string, cut bool) (t *truth, err error) {
+func readTruth(file string, cut, all bool) (t *truth, err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -36,7 +37,11 @@ func readTruth(file string, cut bool) (t *truth, err error) {
 			t, err = nil, fmt.Errorf("%w: %v", errPanic, p)
 		}
 	}()
-	parsed, err := parseTrace(f, 0)
+	read := func(f io.Reader) (*parsedTrace, error) { return parseTrace(f, 0) }
+	if all {
+		read = readAll
+	}
+	parsed, err := read(f)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +49,31 @@ func readTruth(file string, cut bool) (t *truth, err error) {
 		parsed.summary = summarize(parsed.events)
 	}
 	return &truth{parsed, parsed.err}, nil
+}
+
+// readAll is parseTrace, but keeps what comes after the last sync before an error.
+func readAll(f io.Reader) (*parsedTrace, error) {
+	r, err := trace.NewReader(f)
+	if err != nil {
+		return nil, err
+	}
+	t := new(parsedTrace)
+	for {
+		ev, err := r.ReadEvent()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.err = err
+			break
+		}
+		t.events = append(t.events, ev)
+	}
+	if len(t.events) == 0 {
+		return nil, t.err
+	}
+	t.summary = summarize(t.events)
+	return t, nil
 }
 
 func summarize(events []trace.Event) *trace.Summary {

@@ -15,7 +15,7 @@ static const struct column columns[] = {
 	{ "waiting for a P", offsetof(struct go_times, sched_wait) },
 	{ "in system calls", offsetof(struct go_times, syscall) },
 	{ "in slow system calls", offsetof(struct go_times, syscall_block) },
-	{ "blocked", offsetof(struct go_times, blocked) },
+	{ "blocked", offsetof(struct go_times, blocked) }, /* last: see compare_groups */
 };
 
 static double column_of(const struct go_group *g, const struct column *c)
@@ -49,7 +49,8 @@ static void compare_groups(struct diff *d, const struct goroutines *ga, const st
 	double per_a = each ? (double)(a ? a->count : 0) : seconds(ga), per_b = each ? (double)(b ? b->count : 0) : seconds(gb);
 	double rate = each ? per_b / seconds(gb) : 1; /* so many of the unit in a second of B */
 
-	for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+	/* of goroutines that stay, blocked is mostly idle: more of it is no news. Their waits are among the stacks */
+	for (size_t i = 0; i < ARRAY_SIZE(columns) - !each; i++) {
 		double before = per_a > 0 ? column_of(a, &columns[i]) / per_a : 0;
 		double after = per_b > 0 ? column_of(b, &columns[i]) / per_b : 0;
 

@@ -3,7 +3,7 @@
  * diff.h - two traces side by side: what got slower, by group of goroutines and by stack.
  *
  * Traces differ in length, so nothing is compared in seconds. Of a stack it is the mean length of a wait (profile ns / count). Of a
- * group it is each of its times per goroutine where most of its goroutines come and go, and else per second of trace. Rows are
+ * group it is each of its times per goroutine where most of its goroutines come and go, and else (but for blocked) per second. Rows are
  * matched by names: start function, and the functions of a stack, for addresses and lines move between builds. The weight of a row
  * is what the change costs per second of the second trace: rows lighter than min_share of its time are noise and left out.
  */

@@ -29,7 +29,7 @@ struct analysis {
 	char *go_version, *command;
 	uint64_t lost, losses, wall_begin_ns;
 	uint64_t file_bytes;   /* 0: a pipe */
-	bool has_failed, shows_progress;
+	bool is_part, has_failed, shows_progress;
 	uint64_t begin_ns, next_progress_ns;
 };
 
@@ -203,8 +203,7 @@ int analysis_of(const char *path, const struct analysis_options *o, struct analy
 	if (err)
 		return why_set(why, err, "%s: %s", path, what.text);
 	struct analysis *a = analysis_new(path, reader, &own);
-	bool is_part = o->range.from_ns || o->range.to_ns != UINT64_MAX;
-	struct window *window = is_part ? window_new(o->range.from_ns, o->range.to_ns) : NULL;
+	struct window *window = (a->is_part = o->range.from_ns || o->range.to_ns != UINT64_MAX) ? window_new(o->range.from_ns, o->range.to_ns) : NULL;
 
 	a->file_bytes = bytes;
 	read_all(a, window);
@@ -220,6 +219,7 @@ struct report analysis_report(const struct analysis *a)
 		.file = a->path,
 		.minor = trace_reader_minor(a->reader),
 		.bytes = trace_reader_offset(a->reader),
+		.is_part = a->is_part,
 		.end_offset = trace_reader_offset(a->reader),
 		.go_version = a->go_version,
 		.command = a->command,

@@ -22,6 +22,7 @@ struct report {
 	const char *file;
 	int minor;             /* of the header; 0: no file was read */
 	uint64_t bytes;
+	bool is_part;          /* of the file, a range of time */
 	const char *go_version, *command; /* NULL: the file does not tell */
 	uint64_t wall_begin_ns; /* since 1970; 0: the file does not tell */
 	uint64_t lost, losses; /* records, in so many intervals, as the recorder counted them */

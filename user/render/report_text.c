@@ -367,8 +367,11 @@ static void head(FILE *f, const struct report *r)
 	if (r->command)
 		fprintf(f, "%s, ", NAME(r->command, 20));
 	fprintf(f, "%s, header 1.%d, %.3f s\n\n", r->go_version ? HEAD(r->go_version, 14) : "Go trace", r->minor, (double)ns / 1e9);
-	fprintf(f, "  %-12s %s, %s a second, %.1f bytes each\n", "events", COUNT(g->events),
-		COUNT(ns ? (uint64_t)((double)g->events * 1e9 / (double)ns) : 0), g->events ? (double)r->bytes / (double)g->events : 0);
+	fprintf(f, "  %-12s %s, %s a second", "events", COUNT(g->events),
+		COUNT(ns ? (uint64_t)((double)g->events * 1e9 / (double)ns) : 0));
+	if (!r->is_part)
+		fprintf(f, ", %.1f bytes each", g->events ? (double)r->bytes / (double)g->events : 0);
+	fputc('\n', f);
 	fprintf(f, "  %-12s %s, at most %s at once, %s made, %s ended\n", "goroutines", COUNT(g->seen), COUNT(g->peak), COUNT(g->created),
 		COUNT(g->ended));
 	if (r->losses)
