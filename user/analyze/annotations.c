@@ -663,7 +663,7 @@ static void finish_details(struct annotations *a, uint64_t end)
 		struct task_detail *d = &a->details.v[i];
 
 		d->begin_ns = d->has_begin ? d->begin_ns : a->first_ns;
-		d->end_ns = d->has_end ? d->end_ns : end;
+		d->end_ns = max_u64(d->has_end ? d->end_ns : end, d->begin_ns);
 	}
 	if (a->details.n)
 		qsort(a->details.v, a->details.n, sizeof(a->details.v[0]), by_begin);

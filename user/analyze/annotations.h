@@ -75,7 +75,7 @@ struct task_detail {
 	uint64_t id, parent;   /* parent: EVENT_NO_TASK, none or not known */
 	struct str name;
 	bool has_begin, has_end;
-	uint64_t begin_ns, end_ns; /* of the trace if it has none itself */
+	uint64_t begin_ns, end_ns; /* of the trace if it has none itself; the end is never before the begin */
 	VEC(struct task_event) events; /* by time */
 	VEC(uint64_t) goroutines; /* that did something for it, by number */
 };
