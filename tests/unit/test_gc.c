@@ -51,7 +51,7 @@ static struct gc *begin(unsigned flags, uint64_t procs)
 
 static double mmu(const struct gc *gc, uint64_t window)
 {
-	struct window w;
+	struct utilization_window w;
 
 	assert_true(utilization_mmu(gc->utilization, window, &w));
 	return w.utilization;
@@ -73,7 +73,7 @@ static void work(struct gc *gc, uint64_t from, uint64_t to, int64_t p, const cha
 static void without_gomaxprocs_utilization_is_not_known(void **state)
 {
 	struct gc *gc = gc_new(GC_UTIL_DEFAULT);
-	struct window w;
+	struct utilization_window w;
 	double q = 0.5, ret;
 
 	sync(gc, 1000, 1);
@@ -89,7 +89,7 @@ static void without_gomaxprocs_utilization_is_not_known(void **state)
 static void a_stop_by_the_collector_takes_all_procs_another_stop_none(void **state)
 {
 	struct gc *gc = begin(GC_UTIL_DEFAULT, 4);
-	struct window w;
+	struct utilization_window w;
 
 	named(gc, 1100, EV_STW_BEGIN, P0, G1, "GC mark termination");
 	named(gc, 1120, EV_STW_END, P0, G1, "");

@@ -639,8 +639,8 @@ static void move(struct goroutines *g, const struct event *ev, const struct tran
 	struct live *l = live_get(g, t->g);
 	bool is_new = t->is_status || t->from == GO_NOT_EXIST;
 
-	if (l && t->is_status)
-		return; /* says nothing new */
+	if (t->is_status && (l || t->to == GO_NOT_EXIST))
+		return; /* says nothing new, or nothing */
 	if (!l && !is_new)
 		return; /* a recording's observer may see this after a loss; a reader never */
 	if (l && is_new)
