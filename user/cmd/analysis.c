@@ -210,7 +210,12 @@ int analysis_of(const char *path, const struct analysis_options *o, struct analy
 	window_free(window);
 	finish(a);
 	*ret = a;
-	return 0;
+	if (!a->has_failed || a->goroutines->events)
+		return 0;
+	why_set(why, -EBADMSG, "%s: %s; there is nothing before it", path, trace_reader_error(reader));
+	analysis_freep(ret);
+	*ret = NULL;
+	return -EBADMSG;
 }
 
 struct report analysis_report(const struct analysis *a)
