@@ -493,40 +493,41 @@ static const struct thread *running_thread(struct window *w)
 	return NULL;
 }
 
+/* GOMAXPROCS is told by a goroutine, the heap by a P. */
 static void pay_metrics(struct window *w, struct teller *t, const struct thread *th)
 {
-	for (unsigned i = 0; i < METRICS; i++) {
+	for (unsigned i = runs(w, th) ? 0 : 1; i < METRICS; i++) {
 		struct event ev = as_thread(th, metric_types[i]);
 
 		if (!(w->owes_metric >> i & 1))
 			continue;
 		ev.value = w->metrics[i].value;
 		tell(t, ev);
+		w->owes_metric &= (uint8_t)~(1u << i);
 	}
 }
 
-/* What can be declared now that the thread stands as it does. A rehearsal leaves everything owed. */
+/* What can be declared now that the thread stands as it does: its end may be the next event. */
 static void pay(struct window *w, struct teller *t, const struct thread *th)
 {
-	if (!runs(w, th))
-		return;
-	struct go *g = go_get(w, th->g);
-	struct proc *p = proc_at(w, th->p);
+	struct proc *p = th->p == NOBODY ? NULL : proc_at(w, th->p);
+	struct go *g = !p || th->g == NOBODY ? NULL : go_get(w, th->g);
 	uint64_t before = t->n;
 
+	if (!p)
+		return;
 	pay_metrics(w, t, th);
 	if (p->owes_sweep) {
 		struct event ev = as_thread(th, EV_GC_SWEEP_BEGIN);
 
 		ev.id = p->id;
 		tell(t, ev);
+		p->owes_sweep = false;
 	}
-	if (g->owes_assist)
+	if (g && g->owes_assist) {
 		tell(t, as_thread(th, EV_GC_ASSIST_BEGIN));
-	if (t->is_rehearsal)
-		return;
-	w->owes_metric = 0;
-	p->owes_sweep = g->owes_assist = false;
+		g->owes_assist = false;
+	}
 	w->owed -= t->n - before;
 }
 
@@ -543,6 +544,7 @@ static void tell_gc(struct window *w, struct teller *t)
 
 static void owe(struct window *w)
 {
+	w->owed = 0;
 	for (size_t i = 0; i < w->gos.n; i++) {
 		struct go *g = &w->gos.v[i];
 
@@ -561,6 +563,7 @@ static void owe(struct window *w)
 
 static void tell_all(struct window *w, struct teller *t)
 {
+	owe(w);
 	tell_procs(w, t);
 	tell_gos(w, t);
 	tell_gc(w, t);
@@ -574,9 +577,8 @@ static void declare(struct window *w, window_sink sink, void *ctx)
 	uint64_t begin_ns = w->start_ns + w->from_ns;
 	struct teller t = { sink, ctx, .is_rehearsal = true };
 
-	owe(w);
 	tell_all(w, &t);
-	uint64_t n = w->from_ns ? t.n + 1 : 0; /* at least as many as needed; at the start of the trace nothing is known */
+	uint64_t n = w->from_ns ? t.n + 1 : 0; /* at the start of the trace nothing is known */
 	bool has_room = begin_ns > n;
 
 	t.is_rehearsal = false;
