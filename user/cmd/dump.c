@@ -43,11 +43,6 @@ struct dump {
 	struct event_text text;
 };
 
-static const struct frame *frames_of(const void *reader, uint32_t stack, unsigned *n)
-{
-	return trace_reader_frames(reader, stack, n);
-}
-
 /* id is a goroutine's. */
 static bool names_goroutine(uint8_t type)
 {
@@ -101,7 +96,7 @@ static int dump_event(struct dump *d, const struct event *ev)
 static void begin(struct dump *d)
 {
 	d->json = json_to(stdout);
-	d->text = (struct event_text){ stdout, { frames_of, d->reader }, 0, d->opt.stacks };
+	d->text = (struct event_text){ stdout, trace_reader_stacks(d->reader), 0, d->opt.stacks };
 	if (!d->opt.json && !d->opt.count)
 		event_text_header(&d->text);
 }
