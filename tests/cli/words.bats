@@ -17,7 +17,7 @@ need_program() {
 @test "--help goes to stdout, names the verbs and exits 0" {
 	run -0 --separate-stderr "$GOTRACE" --help
 	[ -z "$stderr" ]
-	for verb in record replay info check plan; do
+	for verb in record replay info dump cut check plan; do
 		[[ $output == *"$verb"* ]] || { echo "no $verb"; return 1; }
 	done
 }
@@ -30,7 +30,7 @@ need_program() {
 }
 
 @test "help fits in 100 columns" {
-	for verb in "" record replay info check plan; do
+	for verb in "" record replay info dump cut check plan; do
 		run -0 "$GOTRACE" $verb --help
 		for line in "${lines[@]}"; do
 			[ "${#line}" -le 100 ] || { echo "$verb: $line"; return 1; }
