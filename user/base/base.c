@@ -229,8 +229,9 @@ uint64_t cursor_varint(struct cursor *c)
 	for (int shift = 0; shift < 70 && c->p < c->end; shift += 7) {
 		uint8_t b = *c->p++;
 
-		if (shift < 64)
-			x |= (uint64_t)(b & 0x7f) << shift;
+		if (shift == 63 && b > 1)
+			break;
+		x |= (uint64_t)(b & 0x7f) << shift;
 		if (b < 0x80)
 			return x;
 	}

@@ -86,7 +86,7 @@ uint8_t cursor_u8(struct cursor *c);
 uint16_t cursor_u16(struct cursor *c);
 uint32_t cursor_u32(struct cursor *c);
 uint64_t cursor_u64(struct cursor *c);
-uint64_t cursor_varint(struct cursor *c);    /* 1..10 bytes */
+uint64_t cursor_varint(struct cursor *c);    /* 1..10 bytes, below 2^64 */
 const uint8_t *cursor_bytes(struct cursor *c, size_t n); /* NULL and bad if not there */
 
 /*
