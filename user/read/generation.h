@@ -93,12 +93,12 @@ struct gen_string *generation_string(struct generation *g, uint64_t id);
 /* NULL: no such id, and for 0. */
 struct gen_stack *generation_stack(struct generation *g, uint64_t id);
 
-/* As Go's reader converts, to the bit: units as double times ns_per_unit, cut. */
+/* As Go's reader converts, to the bit: units as double times ns_per_unit, cut; what is too large, as amd64 has it. */
 static inline int64_t generation_ns(const struct generation *g, uint64_t units)
 {
 	double ns = (double)units * g->ns_per_unit;
 
-	return ns < 9.2e18 ? (int64_t)ns : INT64_MAX;
+	return ns < 9223372036854775808.0 ? (int64_t)ns : INT64_MIN;
 }
 
 #endif

@@ -418,8 +418,6 @@ static int next_generation(struct trace_reader *r, struct event *ev)
 		return deliver_sync(r, ev, r->last_ns);
 	}
 	r->generations++;
-	if (!r->states.first_generation)
-		r->states.first_generation = r->generation.number;
 	tell_extra(r);
 	if (r->generation.has_unknown_experiment)
 		note_flaw(r, "it holds a batch of an experiment that nobody knows");

@@ -895,6 +895,8 @@ int states_advance(struct states *s, struct generation *g, struct thread *t, uin
 {
 	const struct attempt a = { s, g, t, type, args, ev, why };
 
+	if (!s->first_generation)
+		s->first_generation = g->number;
 	ev->type = type;
 	ev->m = t ? t->tid : EVENT_NO_M;
 	ev->p = t && t->p ? (int64_t)t->p->id : EVENT_NO_P;

@@ -32,7 +32,7 @@ struct states {
 	VEC(struct proc *) all_procs;
 	VEC(struct thread *) all_threads;
 	VEC(struct task_state *) all_tasks;
-	uint64_t first_generation; /* number */
+	uint64_t first_generation; /* number of the first that has an event */
 	uint64_t gc_seq;
 	uint8_t gc;            /* 0 unknown, 1 not running, 2 running */
 	uint64_t ended_kind_id; /* of the stop of the world that ended last */
