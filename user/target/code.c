@@ -374,12 +374,16 @@ static void index_function(struct codes *c, const ZydisDecoder *d, const struct 
 static void index_calls(struct codes *c)
 {
 	struct go_func f;
+	uint64_t done = 0; /* functions ascend; in a hostile table each may be all of the text */
 	ZydisDecoder d;
 
 	ZydisDecoderInit(&d, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
-	for (size_t i = 0; i < pclntab_count(c->t); i++)
-		if (pclntab_func(c->t, i, &f) && !strncmp(f.name, "runtime.", 8))
-			index_function(c, &d, &f, i);
+	for (size_t i = 0; i < pclntab_count(c->t); i++) {
+		if (!pclntab_func(c->t, i, &f) || f.entry < done || strncmp(f.name, "runtime.", 8))
+			continue;
+		done = f.end;
+		index_function(c, &d, &f, i);
+	}
 	c->has_calls = true;
 }
 

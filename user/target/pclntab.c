@@ -16,6 +16,7 @@ enum {
 	MD_TEXT = 176, MD_ETEXT = 184,
 	FTAB_ENTRY = 8,         /* {entryoff u32, funcoff u32} */
 	MAX_NAME = 1024,        /* longer ones are not found by name; bounds the work on a hostile table */
+	MAX_STRING = 1 << 14,   /* likewise: a table without an end of a string, which every function names */
 };
 
 /* runtime2.go: _func; symtab.go, symtabinl.go: inlinedCall. */
@@ -53,7 +54,7 @@ static bool table_u8(const struct table *t, uint64_t offset, uint8_t *ret)
 
 const char *table_string(const struct table *t, uint64_t offset)
 {
-	if (offset >= t->n || !memchr(t->p + offset, 0, t->n - offset))
+	if (offset >= t->n || !memchr(t->p + offset, 0, min_u64(t->n - offset, MAX_STRING)))
 		return NULL;
 	return (const char *)t->p + offset;
 }
@@ -330,7 +331,8 @@ bool pclntab_func_info(const struct pclntab *t, uint64_t vaddr, struct func_info
 
 /*
  * runtime/symtab.go: pcvalue, step. Pairs of varints: a zigzag change of the value and by how far the pc moves on;
- * a change of 0 that is not the first ends the table.
+ * a change of 0 that is not the first ends the table. So does a pc that does not move, which no linker writes: a function
+ * has no more steps than bytes.
  */
 int32_t pclntab_pcvalue(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t vaddr)
 {
@@ -346,10 +348,14 @@ int32_t pclntab_pcvalue(const struct pclntab *t, uint32_t table, uint64_t entry,
 
 		if (!change && !first)
 			break;
+		uint32_t distance = (uint32_t)cursor_varint(&c);
+
 		value += -(change & 1) ^ change >> 1;
-		pc += (uint32_t)cursor_varint(&c);
+		pc += distance;
 		if (vaddr < pc)
 			return c.bad ? -1 : (int32_t)value;
+		if (!distance)
+			break;
 	}
 	return -1;
 }
