@@ -334,30 +334,25 @@ bool pclntab_func_info(const struct pclntab *t, uint64_t vaddr, struct func_info
  * a change of 0 that is not the first ends the table. So does a pc that does not move, which no linker writes: a function
  * has no more steps than bytes.
  */
-int32_t pclntab_pcvalue(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t vaddr)
+void pclntab_pcsteps(const struct pclntab *t, uint32_t table, const struct func_info *f, struct pc_steps *ret)
 {
 	uint32_t value = (uint32_t)-1;
-	uint64_t pc = entry;
+	uint64_t pc = f->entry;
 
+	ret->n = 0;
 	if (!table || table >= t->pctab.n)
-		return -1;
+		return;
 	struct cursor c = cursor_of(t->pctab.p + table, t->pctab.n - table);
 
-	for (bool first = true; !c.bad; first = false) {
-		uint32_t change = (uint32_t)cursor_varint(&c);
+	while (pc < f->end) {
+		uint32_t change = (uint32_t)cursor_varint(&c), distance = (uint32_t)cursor_varint(&c);
 
-		if (!change && !first)
+		if (c.bad || (!change && ret->n) || !distance)
 			break;
-		uint32_t distance = (uint32_t)cursor_varint(&c);
-
 		value += -(change & 1) ^ change >> 1;
 		pc += distance;
-		if (vaddr < pc)
-			return c.bad ? -1 : (int32_t)value;
-		if (!distance)
-			break;
+		*vec_push(ret) = (struct pc_step){pc, (int32_t)value};
 	}
-	return -1;
 }
 
 uint32_t pclntab_pcdata(const struct pclntab *t, const struct func_info *f, uint32_t which)

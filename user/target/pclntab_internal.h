@@ -48,8 +48,13 @@ bool table_u32(const struct table *t, uint64_t offset, uint32_t *ret);
 const char *table_string(const struct table *t, uint64_t offset);
 
 bool pclntab_func_info(const struct pclntab *t, uint64_t vaddr, struct func_info *ret);
-/* Value at vaddr of the pc table at offset `table` of pctab, -1 when there is none. */
-int32_t pclntab_pcvalue(const struct pclntab *t, uint32_t table, uint64_t entry, uint64_t vaddr);
+/* A pc table of a function: this value up to `end`, which ascends. */
+struct pc_steps {
+	struct pc_step { uint64_t end; int32_t value; } *v;
+	size_t n, cap;
+};
+/* The one at offset `table` of pctab, as far as it is good. */
+void pclntab_pcsteps(const struct pclntab *t, uint32_t table, const struct func_info *f, struct pc_steps *ret);
 /* Offset in pctab of a function's pcdata table, 0 when it has none. */
 uint32_t pclntab_pcdata(const struct pclntab *t, const struct func_info *f, uint32_t which);
 /* Address of a function's funcdata, 0 when it has none. */

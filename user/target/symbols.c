@@ -18,11 +18,20 @@ static const struct func_ids {
 	{1000, 10, 15, 20, 23},
 };
 
+enum pc_table_kind { PC_FILE, PC_LINE, PC_INLINED, N_PC_TABLES };
+
+struct pc_table {
+	uint64_t entry;              /* of the function */
+	uint32_t table;
+	struct pc_steps steps;
+};
+
 struct pclntab_symbols {
 	struct symbols api;          /* first: the two are one object */
 	const struct pclntab *t;
 	const struct func_ids *ids;
 	uint64_t bias;
+	struct pc_table pc_tables[N_PC_TABLES]; /* of the function looked up last */
 	struct map64 expansions;     /* pc -> index in frames << 8 | count */
 	VEC(struct frame) frames;
 	struct map64 printed;        /* address of a generic's name -> 1 + index in names */
@@ -111,11 +120,39 @@ static const char *printed_name(struct pclntab_symbols *s, const char *name)
 	return (char *)b.v;
 }
 
-/* runtime/symtab.go: funcline1, funcfile. */
-static void file_line(const struct pclntab *t, const struct func_info *f, uint64_t vaddr, struct frame *out)
+/*
+ * Value at vaddr of a function's pc table at offset `table` of pctab, -1 when there is none. The table is decoded once for
+ * all that is asked of one function on end: hundreds of calls of a large one, and each with its inlined frames.
+ */
+static int32_t pc_value(struct pclntab_symbols *s, enum pc_table_kind kind, uint32_t table, const struct func_info *f,
+			uint64_t vaddr)
 {
-	int32_t file = pclntab_pcvalue(t, f->pcfile, f->entry, vaddr);
-	int32_t line = pclntab_pcvalue(t, f->pcln, f->entry, vaddr);
+	struct pc_table *p = &s->pc_tables[kind];
+
+	if (p->table != table || p->entry != f->entry) {
+		pclntab_pcsteps(s->t, table, f, &p->steps);
+		p->table = table;
+		p->entry = f->entry;
+	}
+	size_t low = 0, high = p->steps.n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (p->steps.v[mid].end <= vaddr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < p->steps.n ? p->steps.v[low].value : -1;
+}
+
+/* runtime/symtab.go: funcline1, funcfile. */
+static void file_line(struct pclntab_symbols *s, const struct func_info *f, uint64_t vaddr, struct frame *out)
+{
+	const struct pclntab *t = s->t;
+	int32_t file = pc_value(s, PC_FILE, f->pcfile, f, vaddr);
+	int32_t line = pc_value(s, PC_LINE, f->pcln, f, vaddr);
 	uint32_t offset;
 	const char *name = NULL;
 
@@ -137,12 +174,13 @@ struct inlined_call {
 };
 
 /* 1, or 0 when no inlined call stands at vaddr (or the tree is damaged). */
-static int inlined_at(const struct pclntab *t, const struct func_info *f, uint64_t vaddr, struct inlined_call *ret)
+static int inlined_at(struct pclntab_symbols *s, const struct func_info *f, uint64_t vaddr, struct inlined_call *ret)
 {
+	const struct pclntab *t = s->t;
 	const struct pclntab_layout *l = t->layout;
 	uint64_t tree = pclntab_funcdata(t, f, FUNCDATA_INL_TREE);
 	uint32_t index_table = pclntab_pcdata(t, f, PCDATA_INL_TREE_INDEX);
-	int32_t index = tree ? pclntab_pcvalue(t, index_table, f->entry, vaddr) : -1;
+	int32_t index = tree ? pc_value(s, PC_INLINED, index_table, f, vaddr) : -1;
 
 	if (index < 0)
 		return 0;
@@ -171,18 +209,20 @@ static void fill_frame(struct pclntab_symbols *s, const struct func_info *f, uin
 		.keeps_wrapper = func_id == s->ids->gopanic || func_id == s->ids->sigpanic ||
 				 func_id == s->ids->panicwrap,
 	};
-	file_line(s->t, f, vaddr, out);
+	file_line(s, f, vaddr, out);
 }
 
 /*
  * The function of vaddr. A goroutine preempted at a function's first instruction has that entry where return addresses
  * stand; the byte before it is padding, and nothing returns there. runtime.CallersFrames too takes the entry itself.
  */
-static bool func_of_call(const struct pclntab *t, uint64_t *vaddr, struct func_info *f)
+static bool func_of_call(struct pclntab_symbols *s, uint64_t *vaddr, struct func_info *f)
 {
+	const struct pclntab *t = s->t;
+
 	if (!pclntab_func_info(t, *vaddr, f))
 		return false;
-	if (*vaddr + 1 != f->end || pclntab_pcvalue(t, f->pcln, f->entry, *vaddr) >= 0)
+	if (*vaddr + 1 != f->end || pc_value(s, PC_LINE, f->pcln, f, *vaddr) >= 0)
 		return true;
 	struct func_info next;
 
@@ -200,9 +240,9 @@ static int expand(struct pclntab_symbols *s, uint64_t vaddr, struct frame out[SY
 	struct func_info f;
 	int n = 0;
 
-	if (!func_of_call(s->t, &vaddr, &f))
+	if (!func_of_call(s, &vaddr, &f))
 		return 0;
-	while (n < SYMBOL_MAX_INLINE - 1 && inlined_at(s->t, &f, vaddr, &call)) {
+	while (n < SYMBOL_MAX_INLINE - 1 && inlined_at(s, &f, vaddr, &call)) {
 		fill_frame(s, &f, vaddr, call.name_off, call.func_id, &out[n++]);
 		vaddr = f.entry + call.parent_pc;
 	}
@@ -277,6 +317,8 @@ void symbols_close(struct symbols *self)
 		return;
 	for (size_t i = 0; i < s->names.n; i++)
 		free(s->names.v[i]);
+	for (size_t i = 0; i < N_PC_TABLES; i++)
+		vec_free(&s->pc_tables[i].steps);
 	vec_free(&s->names);
 	vec_free(&s->frames);
 	map64_free(&s->expansions);
