@@ -155,7 +155,8 @@ static void syscalls(const struct evidence *e)
 	const char *function;
 
 	for (size_t i = 0; i < g->groups.n; i++)
-		blocked += g->groups.v[i].times.syscall_block;
+		if (strcmp(g->groups.v[i].name, "os/signal.loop")) /* waits for signals in something like a system call */
+			blocked += g->groups.v[i].times.syscall_block;
 	if (share(blocked, e->duration_ns) < 0.2)
 		return;
 	heaviest(e, PROFILE_SYSCALL, &function);
