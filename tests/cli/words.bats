@@ -184,3 +184,11 @@ one_sentence_of() { equal lines "${#lines[@]}" 1 && [[ ${lines[0]} == "gotrace $
 	[ -w /dev/full ] || skip "no /dev/full"
 	run -1 bash -c '"$0" --help >/dev/full' "$GOTRACE"
 }
+
+@test "plan: a function table made to be slow or large is refused in seconds" {
+	for kind in names overlap still steps; do
+		"$BATS_TEST_DIRNAME/../fuzz/hostile-image" "$kind" "$T/program"
+		run -2 --separate-stderr timeout 4 "$GOTRACE" plan "$T/program"
+		[[ $stderr == "gotrace: "* ]] || { echo "$kind: $stderr"; return 1; }
+	done
+}
