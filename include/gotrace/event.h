@@ -44,23 +44,33 @@ struct str {
  * thread with a P for two: the P's at ts_ns, the goroutine's at + 1. A field that the type does not have is left from before.
  */
 struct event {
+	/* 64 bytes: what nearly all types have, and all that travels from a reading thread to another (read/ahead.c) */
 	uint64_t ts_ns;
 	uint64_t m;          /* kernel tid, EVENT_NO_M: no thread */
-	int64_t p;           /* P of the thread before the event, EVENT_NO_P none */
 	uint64_t g;          /* goroutine of the thread before the event, 0 none */
 	uint64_t id;         /* the goroutine, P, task the event names; of EV_SYNC its number, from 1 */
+	int32_t p;           /* P of the thread before the event, EVENT_NO_P none */
+	union {
+		uint32_t seq;         /* counter of id (or of the current P) after the event, where the format has one */
+		uint32_t start_stack; /* of GO_CREATE, GO_CREATE_BLOCKED, which have no counter: the start function */
+	};
+	uint32_t stack;      /* number of a stack (trace/stacks.h, read/reader.h), 0 none */
 	uint8_t type;        /* enum event_type */
-	bool is_repair;      /* inserted by order because a record was lost or late; not in the file */
 	uint8_t status;      /* of *_STATUS*: go: 1 runnable 2 running 3 syscall 4 waiting; proc: 1 running 2 idle 3 syscall 4 abandoned.
 				Of PROC_STEAL from a reader: of the P before */
-	uint32_t stack;      /* number of a stack (trace/stacks.h, read/reader.h), 0 none */
-	uint32_t start_stack;/* of GO_CREATE*: the start function; of GO_STATUS_STACK: the goroutine's own stack is `stack` */
+	bool is_repair;      /* inserted by order because a record was lost or late; not in the file */
 	struct str name;     /* reason, STW kind, label, task/region name, log category */
+
 	uint64_t value;      /* GOMAXPROCS, bytes, parent task, swept bytes; of PROC_STEAL: thread stolen from; of GO_STATUS: thread */
 	uint64_t value2;     /* reclaimed bytes */
-	uint64_t seq;        /* counter of id (or of the current P) after the event, where the format has one */
 	struct str text;     /* log message; dies with the next event */
 };
+
+/* A P's number as an event has it. No program has so many that one does not fit. */
+static inline int32_t event_p(uint64_t id)
+{
+	return id < INT32_MAX ? (int32_t)id : INT32_MAX;
+}
 
 /* How many transitions, samples and so on Go's reader makes of this event: 1, 2 or 3. */
 static inline unsigned event_parts(const struct event *ev)

@@ -97,6 +97,15 @@ struct annotations {
 
 struct annotations *annotations_new(const struct annotations_options *o);
 void annotations_event(struct annotations *a, const struct event *ev);
+/* Events of which annotations_event does nothing: for who has many of them. */
+static inline bool annotations_may_skip(uint8_t type)
+{
+	const uint64_t skipped = 1ull << EV_GO_START | 1ull << EV_GO_UNBLOCK | 1ull << EV_GO_SYSCALL_END |
+				 1ull << EV_GO_SYSCALL_END_BLOCKED | 1ull << EV_PROC_START | 1ull << EV_PROC_STOP |
+				 1ull << EV_HEAP_ALLOC | 1ull << EV_HEAP_GOAL;
+
+	return type < 64 && skipped >> type & 1;
+}
 /* Closes what is open. is_broken: the trace ends with its last EV_SYNC, as go tool trace has it, though it goes on. */
 void annotations_finish(struct annotations *a, bool is_broken);
 void annotations_free(struct annotations *a);

@@ -277,20 +277,30 @@ static bool is_nothing(struct goroutines *g, uint32_t stack)
 	return !n;
 }
 
-static void profile_add(struct goroutines *g, uint8_t kind, uint32_t stack, uint64_t count, uint64_t ns)
+/* The first sample of a stack. */
+static void __attribute__((noinline)) profile_begin(struct goroutines *g, struct profile *p, uint32_t stack, uint64_t count,
+						     uint64_t ns)
 {
-	struct profile *p = &g->profiles[kind];
-
 	while (p->samples.n <= stack)
 		*vec_push(&p->samples) = (struct profile_sample){ 0 };
-	size_t place = !p->samples.v[stack].count && is_nothing(g, stack) ? 0 : stack;
+	size_t place = is_nothing(g, stack) ? 0 : stack;
 
 	if (!place)
 		p->nothing = stack;
 	p->samples.v[place].count += count;
 	p->samples.v[place].ns += ns;
-	p->count += count;
-	p->ns += ns;
+}
+
+static inline void profile_add(struct goroutines *g, uint8_t kind, uint32_t stack, uint64_t count, uint64_t ns)
+{
+	struct profile *p = &g->profiles[kind];
+
+	if (!stack || stack >= p->samples.n || !p->samples.v[stack].count) {
+		profile_begin(g, p, stack, count, ns);
+		return;
+	}
+	p->samples.v[stack].count += count;
+	p->samples.v[stack].ns += ns;
 }
 
 static bool is_profiled(const struct goroutines *g, uint32_t group)
@@ -908,6 +918,11 @@ void goroutines_finish(struct goroutines *g)
 	}
 	vec_free(&live);
 	map64_free(&leak_index);
+	for (unsigned k = 0; k < PROFILE_KINDS; k++)
+		for (size_t i = 0; i < g->profiles[k].samples.n; i++) {
+			g->profiles[k].count += g->profiles[k].samples.v[i].count;
+			g->profiles[k].ns += g->profiles[k].samples.v[i].ns;
+		}
 	if (g->leaks.n)
 		qsort(g->leaks.v, g->leaks.n, sizeof(g->leaks.v[0]), by_alive);
 	for (size_t i = 0; i < g->worst.n; i++) { /* it may have been named since */

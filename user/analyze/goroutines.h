@@ -53,7 +53,7 @@ extern const char *const profile_names[PROFILE_KINDS]; /* as `go tool trace -ppr
 
 struct profile {               /* by stack number */
 	VEC(struct profile_sample { uint64_t count; uint64_t ns; }) samples;
-	uint64_t count, ns;    /* in all */
+	uint64_t count, ns;    /* in all, after goroutines_finish */
 	/* Go's tool takes a stack of nothing but pcs 0 for no stack, and shows the one that came last: of samples.v[0] this number */
 	uint32_t nothing;
 };

@@ -70,7 +70,8 @@ static void feed(void *self, const struct event *ev)
 
 	gc_event(a->gc, ev);
 	goroutines_event(a->goroutines, ev);
-	annotations_event(a->annotations, ev);
+	if (!annotations_may_skip(ev->type))
+		annotations_event(a->annotations, ev);
 }
 
 static void read_all(struct analysis *a, struct window *window)

@@ -241,6 +241,11 @@ static int add_sync(struct generation *g, const struct batch *b, struct cursor c
 			uint64_t units = cursor_varint(&c);
 
 			g->ns_per_unit = 1.0 / ((double)units / 1e9);
+			g->whole_ns_per_unit = 0;
+			if (g->ns_per_unit >= 1 && g->ns_per_unit <= 1 << 20)
+				g->whole_ns_per_unit = (uint64_t)g->ns_per_unit;
+			if ((double)g->whole_ns_per_unit != g->ns_per_unit)
+				g->whole_ns_per_unit = 0;
 			/* 0 is accepted by Go's reader, with times that mean nothing */
 			g->has_frequency = g->ns_per_unit != 0;
 		} else if (type == ENTRY_CLOCK && minor >= 25) {

@@ -58,6 +58,7 @@ struct generation {
 	uint64_t number;
 	uint64_t min_time;     /* the smallest of all batches, in the file's unit */
 	double ns_per_unit;
+	uint64_t whole_ns_per_unit; /* up to 2^20; 0: it is no whole number */
 	bool has_frequency, has_clock, has_unknown_experiment;
 	uint64_t clock_units, clock_mono_ns, clock_wall_sec, clock_wall_nsec;
 	uint64_t end_offset;   /* in the file: of what follows */
@@ -96,6 +97,8 @@ struct gen_stack *generation_stack(struct generation *g, uint64_t id);
 /* As Go's reader converts, to the bit: units as double times ns_per_unit, cut; what is too large, as amd64 has it. */
 static inline int64_t generation_ns(const struct generation *g, uint64_t units)
 {
+	if (units < 1ull << 32 && g->whole_ns_per_unit) /* the same, in 3 cycles instead of 15 */
+		return (int64_t)(units * g->whole_ns_per_unit);
 	double ns = (double)units * g->ns_per_unit;
 
 	return ns < 9223372036854775808.0 ? (int64_t)ns : INT64_MIN;

@@ -276,7 +276,7 @@ static int deliver_sample(struct trace_reader *r, struct event *ev)
 
 	ev->type = EV_CPU_SAMPLE;
 	ev->m = s->m;
-	ev->p = (int64_t)s->p;
+	ev->p = s->p == UINT64_MAX ? EVENT_NO_P : event_p(s->p);
 	ev->g = s->g;
 	ev->stack = stack ? pool_stack(&r->pool, &r->generation, stack) : 0;
 	if (!stack && s->stack)

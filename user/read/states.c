@@ -59,7 +59,7 @@ struct thread *states_thread(struct states *s, uint64_t tid)
 	if (!*i) {
 		struct thread *t = xmalloc(sizeof(*t));
 
-		*t = (struct thread){ .tid = tid, .goid = NO_GOROUTINE };
+		*t = (struct thread){ .tid = tid, .goid = NO_GOROUTINE, .event_p = EVENT_NO_P };
 		*vec_push(&s->all_threads) = t;
 		*i = s->all_threads.n;
 	}
@@ -149,19 +149,27 @@ static struct proc *proc_new(struct states *s, uint64_t id)
 static void bind_g(struct thread *t, struct go *g)
 {
 	t->g = g;
-	t->goid = g->id;
+	t->goid = t->event_g = g->id;
 }
 
 static void unbind_g(struct thread *t)
 {
 	t->g = NULL;
 	t->goid = NO_GOROUTINE;
+	t->event_g = 0;
 }
 
 static void bind_p(struct thread *t, struct proc *p)
 {
 	t->p = p;
+	t->event_p = event_p(p->id);
 	p->t = t;
+}
+
+static void unbind_p(struct thread *t)
+{
+	t->p = NULL;
+	t->event_p = EVENT_NO_P;
 }
 
 static bool succeeds(uint64_t seq, const struct generation *g, struct seq before)
@@ -309,8 +317,8 @@ static int proc_status(const struct attempt *a)
 	a->ev->status = (uint8_t)status;
 	if (other) {
 		a->ev->m = other->tid;
-		a->ev->p = (int64_t)id;
-		a->ev->g = other->goid == NO_GOROUTINE ? 0 : other->goid;
+		a->ev->p = event_p(id);
+		a->ev->g = other->event_g;
 	}
 	/* promoted or not, the status binds the P to this thread, as Go's reader has it */
 	if ((status == P_RUNNING || status == P_SYSCALL) && a->t && !other)
@@ -330,7 +338,7 @@ static int proc_start(const struct attempt *a)
 	p->seq.n = a->args[1];
 	bind_p(a->t, p);
 	a->ev->id = p->id;
-	a->ev->seq = a->args[1];
+	a->ev->seq = (uint32_t)a->args[1];
 	return 1;
 }
 
@@ -342,7 +350,7 @@ static int proc_stop(const struct attempt *a)
 		return impossible_for(a, " of P", a->t->p->id, ", which is idle");
 	a->t->p->status = P_IDLE;
 	a->ev->id = a->t->p->id;
-	a->t->p = NULL;
+	unbind_p(a->t);
 	return 1;
 }
 
@@ -355,7 +363,7 @@ static int proc_steal(const struct attempt *a)
 	if (!a->t)
 		return impossible(a, " outside of any thread");
 	a->ev->id = p->id;
-	a->ev->seq = a->args[1];
+	a->ev->seq = (uint32_t)a->args[1];
 	a->ev->value = a->args[2];
 	a->ev->status = p->status;
 	p->status = P_IDLE;
@@ -368,7 +376,7 @@ static int proc_steal(const struct attempt *a)
 		return impossible_for(a, " from thread", a->args[2], ", which nothing was said of");
 	if (from->p != p)
 		return impossible_for(a, " from thread", a->args[2], ", which does not have this P");
-	from->p = NULL;
+	unbind_p(from);
 	return 1;
 }
 
@@ -468,7 +476,7 @@ static int go_start(const struct attempt *a)
 	g->seq.n = a->args[1];
 	bind_g(a->t, g);
 	a->ev->id = g->id;
-	a->ev->seq = a->args[1];
+	a->ev->seq = (uint32_t)a->args[1];
 	return 1;
 }
 
@@ -498,7 +506,7 @@ static int go_unblock(const struct attempt *a)
 	g->status = G_RUNNABLE;
 	g->seq.n = a->args[1];
 	a->ev->id = g->id;
-	a->ev->seq = a->args[1];
+	a->ev->seq = (uint32_t)a->args[1];
 	int err = set_stack(a, a->args[2], &a->ev->stack);
 
 	return err ? err : 1;
@@ -522,7 +530,7 @@ static int go_switch(const struct attempt *a)
 	next->seq.n = a->args[1];
 	bind_g(a->t, next);
 	a->ev->id = next->id;
-	a->ev->seq = a->args[1];
+	a->ev->seq = (uint32_t)a->args[1];
 	a->ev->name = (struct str){ "", 0 };
 	a->ev->stack = 0;
 	return 1;
@@ -540,7 +548,7 @@ static int syscall_begin(const struct attempt *a)
 	if (!succeeds(a->args[0], a->g, a->t->p->seq))
 		return impossible_for(a, " out of sequence for P", a->t->p->id, "");
 	a->t->p->seq.n = a->args[0];
-	a->ev->seq = a->args[0];
+	a->ev->seq = (uint32_t)a->args[0];
 	err = set_stack(a, a->args[1], &a->ev->stack);
 	return err ? err : 1;
 }
@@ -604,7 +612,7 @@ static int destroy_syscall(const struct attempt *a)
 		return impossible_for(a, " with P", a->t->p->id, ", which is in no system call");
 	/* the thread's number may come again: the P does not stay with it */
 	a->t->p->status = P_ABANDONED;
-	a->t->p = NULL;
+	unbind_p(a->t);
 	return 1;
 }
 
@@ -871,7 +879,7 @@ static int gc(const struct attempt *a)
 						: a->type == EV_GC_BEGIN && s->gc == GC_UNKNOWN;
 	int err = 0;
 
-	a->ev->seq = a->args[0];
+	a->ev->seq = (uint32_t)a->args[0];
 	if (a->type == EV_GC_ACTIVE && is_first && s->gc != GC_UNKNOWN)
 		return impossible(a, " in the first generation, but not as the first of its kind");
 	if (!is_first) {
@@ -899,8 +907,8 @@ int states_advance(struct states *s, struct generation *g, struct thread *t, uin
 		s->first_generation = g->number;
 	ev->type = type;
 	ev->m = t ? t->tid : EVENT_NO_M;
-	ev->p = t && t->p ? (int64_t)t->p->id : EVENT_NO_P;
-	ev->g = t && t->goid != NO_GOROUTINE ? t->goid : 0;
+	ev->p = t ? t->event_p : EVENT_NO_P;
+	ev->g = t ? t->event_g : 0;
 	switch (type) {
 	case EV_PROC_STATUS:
 		return proc_status(&a);

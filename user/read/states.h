@@ -20,6 +20,8 @@ struct thread {
 	uint64_t goid;         /* of the goroutine on it, NO_GOROUTINE */
 	struct go *g;          /* its state, if g->id is still goid */
 	struct proc *p;        /* NULL: none */
+	uint64_t event_g;      /* both as events have them */
+	int32_t event_p;
 };
 
 #define NO_GOROUTINE UINT64_MAX
