@@ -111,6 +111,7 @@ real: $(B)/gotrace
 	scripts/real-programs $(REAL)
 bench: $(B)/gotrace
 	GOTRACE=$(abspath $(B)/gotrace) scripts/bench $(BENCH)
+	GOTRACE=$(abspath $(B)/gotrace) scripts/bench-read
 demo:
 	scripts/setup
 	scripts/demo

@@ -26,7 +26,7 @@ struct analysis {
 	struct annotations *annotations;
 	struct findings findings;
 	struct extra_chunks told; /* metadata and losses */
-	char *go_version, *command;
+	char *go_version, *command, *repairs;
 	uint64_t lost, losses, wall_begin_ns;
 	uint64_t file_bytes;   /* 0: a pipe */
 	bool is_part, has_failed, shows_progress;
@@ -177,6 +177,7 @@ static void finish(struct analysis *a)
 	findings_of(a->goroutines, a->gc, &a->findings);
 	a->go_version = extra_metadata_value(&a->told, "go_version");
 	a->command = extra_metadata_value(&a->told, "command");
+	a->repairs = extra_metadata_value(&a->told, "repairs");
 	a->wall_begin_ns = wall_begin(a);
 }
 
@@ -232,6 +233,7 @@ struct report analysis_report(const struct analysis *a)
 		.wall_begin_ns = a->wall_begin_ns,
 		.lost = a->lost,
 		.losses = a->losses,
+		.repairs = a->repairs,
 		.g = a->goroutines,
 		.gc = a->gc,
 		.annotations = a->annotations,
@@ -269,6 +271,7 @@ void analysis_freep(struct analysis **ap)
 	extra_chunks_free(&a->told);
 	free(a->go_version);
 	free(a->command);
+	free(a->repairs);
 	free(a->path);
 	trace_reader_close(a->reader);
 	free(a);

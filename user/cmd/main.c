@@ -36,7 +36,7 @@ static int help(FILE *f)
 #endif
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		fprintf(f, "  %-8s %s\n", verbs[i].name, verbs[i].help);
-	fprintf(f, "\nExit codes: 0 fine, 1 failed or misused, 2 target refused, 3 finished with loss.\n"
+	fprintf(f, "\nExit codes: 0 fine, 1 failed or misused, 2 target refused, 3 finished with loss, 4 slower (diff).\n"
 		   "The trace opens with: go tool trace trace.out\n");
 	return f == stdout ? 0 : 1;
 }

@@ -26,6 +26,7 @@ struct report {
 	const char *go_version, *command; /* NULL: the file does not tell */
 	uint64_t wall_begin_ns; /* since 1970; 0: the file does not tell */
 	uint64_t lost, losses; /* records, in so many intervals, as the recorder counted them */
+	const char *repairs;   /* that it made, in digits; NULL: the file does not tell */
 	const struct goroutines *g;
 	const struct gc *gc;
 	const struct annotations *annotations;

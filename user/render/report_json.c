@@ -64,6 +64,10 @@ static void file(struct json *j, const struct report *r)
 	json_key_u64(j, "read_bytes", r->end_offset);
 	json_key_u64(j, "lost_records", r->lost);
 	json_key_u64(j, "loss_intervals", r->losses);
+	if (r->repairs)
+		json_key_u64(j, "repairs", strtoull(r->repairs, NULL, 10));
+	else
+		json_key_null(j, "repairs");
 }
 
 static void groups(struct json *j, const struct report *r, const struct report_options *o)

@@ -374,8 +374,10 @@ static void head(FILE *f, const struct report *r)
 	fputc('\n', f);
 	fprintf(f, "  %-12s %s, at most %s at once, %s made, %s ended\n", "goroutines", COUNT(g->seen), COUNT(g->peak), COUNT(g->created),
 		COUNT(g->ended));
+	if (r->repairs || r->lost)
+		fprintf(f, "  %-12s lost %s   repaired %s\n", "quality", COUNT(r->lost), r->repairs ? HEAD(r->repairs, 20) : "(not known)");
 	if (r->losses)
-		fprintf(f, "  %-12s %s records in %s places: what stands there is repaired, not seen\n", "lost", COUNT(r->lost), COUNT(r->losses));
+		fprintf(f, "  %-12s in %s places: what stands there is repaired, not seen\n", "", COUNT(r->losses));
 }
 
 static void next_commands(FILE *f, const struct report *r)
