@@ -115,7 +115,7 @@ uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
 
 const struct frame *pool_frames(const struct pool *p, uint32_t number, unsigned *n)
 {
-	if (!number) {
+	if (!number || number > p->n_stacks) {
 		*n = 0;
 		return NULL;
 	}

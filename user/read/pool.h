@@ -25,7 +25,7 @@ struct pool {
 /* NUL-terminated, but may hold NULs. */
 struct str pool_string(struct pool *p, struct gen_string *s);
 uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s);
-/* Leaf first. NULL and *n = 0 for number 0; else one that pool_stack gave. */
+/* Leaf first. NULL and *n = 0 for number 0 and one that was not given. */
 const struct frame *pool_frames(const struct pool *p, uint32_t number, unsigned *n);
 void pool_free(struct pool *p);
 
