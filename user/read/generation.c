@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* What the first byte of a batch, or of its content, says (internal/trace/tracev2/events.go, Go 1.26). */
 enum {
@@ -16,9 +17,22 @@ enum {
 	END_OF_GENERATION = 52,
 };
 
-enum { ARENA_BLOCK = 1 << 20, EXPERIMENT_ALLOC_FREE = 1 };
+enum { ARENA_BLOCK = 2 << 20, EXPERIMENT_ALLOC_FREE = 1 };
 
 /* ------------------------------------------------------------------------------- memory */
+
+/* The first one small as it comes; in a large generation page faults were 5 % of reading it. */
+static uint8_t *new_block(bool is_huge)
+{
+	void *p;
+
+	if (!is_huge)
+		return xcalloc(1, ARENA_BLOCK);
+	if (posix_memalign(&p, ARENA_BLOCK, ARENA_BLOCK))
+		return xcalloc(1, ARENA_BLOCK); /* which tells of it */
+	madvise(p, ARENA_BLOCK, MADV_HUGEPAGE); /* or not */
+	return p;
+}
 
 static uint8_t *arena_alloc(struct generation *g, size_t n)
 {
@@ -28,7 +42,7 @@ static uint8_t *arena_alloc(struct generation *g, size_t n)
 		g->block_used = 0;
 	}
 	if (g->block == g->blocks.n)
-		*vec_push(&g->blocks) = (struct arena_block){ xcalloc(1, ARENA_BLOCK), ARENA_BLOCK };
+		*vec_push(&g->blocks) = (struct arena_block){ new_block(g->blocks.n > 0), ARENA_BLOCK };
 	uint8_t *p = g->blocks.v[g->block].p + g->block_used;
 
 	g->block_used += n;

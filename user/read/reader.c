@@ -284,6 +284,13 @@ static int deliver_sample(struct trace_reader *r, struct event *ev)
 	return deliver(r, ev, s->time_ns);
 }
 
+static int __attribute__((cold, noinline)) say_where(struct trace_reader *r, const struct stream *s)
+{
+	struct why what = r->why;
+
+	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s", file_offset(s, s->event_at), what.text);
+}
+
 /* The event of heap entry i, if the states take it: 1, 0 it waits, -EBADMSG. */
 static inline int try_front(struct trace_reader *r, size_t i, struct event *ev)
 {
@@ -294,13 +301,8 @@ static inline int try_front(struct trace_reader *r, size_t i, struct event *ev)
 		s->thread = states_thread(&r->states, s->batches->m); /* known from its first event on */
 	int n = states_advance(&r->states, &r->generation, s->thread, s->type, s->args + 1, ev, &r->why);
 
-	if (n < 0) {
-		struct why what = r->why;
-
-		return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s", file_offset(s, s->event_at), what.text);
-	}
-	if (n == 0)
-		return 0;
+	if (__builtin_expect(n <= 0, 0))
+		return n ? say_where(r, s) : 0;
 	if (s->type == EV_STW_END && !generation_string(&r->generation, r->states.ended_kind_id))
 		note_flaw(r, "a stop of the world ends in it whose kind it does not name");
 	n = stream_next(r, s, &r->heap.v[i].time_ns);
@@ -308,7 +310,7 @@ static inline int try_front(struct trace_reader *r, size_t i, struct event *ev)
 		return n;
 	if (n == 0)
 		heap_remove(r, i);
-	else if (sift_up(r->heap.v, i) == i)
+	else if (!i || sift_up(r->heap.v, i) == i)
 		sift_down(r->heap.v, r->heap.n, i);
 	return deliver(r, ev, ns);
 }
