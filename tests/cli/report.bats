@@ -138,3 +138,18 @@ need_jq() { command -v jq >/dev/null || skip "jq is missing"; }
 	run -1 "$GOTRACE" diff "$user"
 	run -1 "$GOTRACE" diff --fail-over much "$user" "$user"
 }
+
+@test "a part is reported as the trace that is cut out of it" {
+	need_jq
+	for f in "$user" "$timers"; do
+		for r in 100ms~300ms 50ms~ ~400ms; do
+			"$GOTRACE" cut -r $r "$f" "$T/cut" 2>/dev/null
+			for x in "-r $r $f" "$T/cut"; do
+				# shellcheck disable=SC2086
+				"$GOTRACE" report --json $x | jq -S '.profiles, .goroutine_counts, .scheduler.wait, ([.groups[].execution_ns] | add)'
+			done >"$T/both"
+			lines=$(($(wc -l <"$T/both") / 2))
+			cmp <(head -$lines "$T/both") <(tail -$lines "$T/both")
+		done
+	done
+}
