@@ -61,19 +61,26 @@ static uint32_t heaviest(const struct evidence *e, enum profile_kind kind, const
 	return top;
 }
 
+static uint64_t execution(const struct goroutines *g)
+{
+	uint64_t ns = 0;
+
+	for (size_t i = 0; i < g->groups.n; i++)
+		ns += g->groups.v[i].times.execution;
+	return ns;
+}
+
 static void too_few_ps(const struct evidence *e)
 {
 	const struct goroutines *g = e->g;
-	uint64_t busy = g->causes.busy + g->causes.preempted, ran = 0;
+	uint64_t busy = g->causes.busy + g->causes.preempted;
 
-	for (size_t i = 0; i < g->groups.n; i++)
-		ran += g->groups.v[i].times.execution;
 	if (share(busy, e->capacity_ns) < 0.1)
 		return;
 	struct finding *f = say(e, FOUND_BUSY, busy,
 				"%" PRIu64 " Ps are too few: goroutines that were ready waited %.3g s for one, %.1f at any moment; "
 				"running code took %.0f %% of the Ps' time",
-				g->gomaxprocs, seconds(busy), share(busy, e->duration_ns), 100 * share(ran, e->capacity_ns));
+				g->gomaxprocs, seconds(busy), share(busy, e->duration_ns), 100 * share(execution(g), e->capacity_ns));
 
 	f->profile = PROFILE_SCHED;
 	f->has_profile = true;
@@ -169,22 +176,20 @@ static void syscalls(const struct evidence *e)
 	f->has_profile = true;
 }
 
+/* Assists are taken as long as they last: that a goroutine waits in one is their harm too. */
 static void collector(const struct evidence *e)
 {
 	const struct gc *gc = e->gc;
-	uint64_t workers = gc->workers[GC_DEDICATED].ns + gc->workers[GC_FRACTIONAL].ns, all = workers + gc->assist_ns;
-	struct utilization_window w = { 1, 0 };
+	uint64_t workers = gc->workers[GC_DEDICATED].ns + gc->workers[GC_FRACTIONAL].ns, ran = execution(e->g);
 
-	if (share(all, e->capacity_ns) < 0.1)
+	if (share(workers, e->capacity_ns) < 0.1 && share(gc->assist_ns, ran) < 0.2)
 		return;
-	utilization_mmu(gc->utilization, 10000000, &w);
-	struct finding *f = say(e, FOUND_GC, all,
-				"the garbage collector took %.0f %% of the Ps' time: %" PRIu64 " cycles, workers %.3g s, goroutines that "
-				"had to assist %.3g s; in the worst 10 ms the program kept %.0f %%",
-				100 * share(all, e->capacity_ns), gc->cycles, seconds(workers), seconds(gc->assist_ns),
-				100 * w.utilization);
+	struct finding *f = say(e, FOUND_GC, workers + gc->assist_ns,
+				"garbage collection: %" PRIu64 " cycles, whose workers took %.0f %% of the Ps' time; goroutines spent "
+				"%.3g s in assists, where all ran for %.3g s",
+				gc->cycles, 100 * share(workers, e->capacity_ns), seconds(gc->assist_ns), seconds(ran));
 
-	f->at_ns = w.at_ns;
+	f->at_ns = gc->mark_max_at_ns;
 }
 
 static void stops(const struct evidence *e)

@@ -303,9 +303,9 @@ static inline void profile_add(struct goroutines *g, uint8_t kind, uint32_t stac
 	p->samples.v[stack].ns += ns;
 }
 
-static bool is_profiled(const struct goroutines *g, uint32_t group)
+static bool is_wanted(const struct goroutines *g, uint32_t group)
 {
-	return !g->options.profile_of || !strcmp(g->groups.v[group].name, g->options.profile_of);
+	return !g->options.function || !strcmp(g->groups.v[group].name, g->options.function);
 }
 
 static void hold_sample(struct live *l, uint8_t kind, bool if_never_runs, uint32_t stack, uint64_t ns)
@@ -340,9 +340,9 @@ static void end_profiled(struct goroutines *g, struct live *l, uint64_t now, boo
 
 	bool may_come_back = l->is_callback || (l->is_old && !l->group);
 
-	if (if_never_runs || may_come_back || (g->options.profile_of && !l->group))
+	if (if_never_runs || may_come_back || (g->options.function && !l->group))
 		hold_sample(l, l->profile, if_never_runs, l->entry_stack, ns);
-	else if (!g->options.profile_of || is_profiled(g, l->group))
+	else if (!g->options.function || is_wanted(g, l->group))
 		profile_add(g, l->profile, l->entry_stack, 1, ns);
 }
 
@@ -351,7 +351,7 @@ static void settle_held(struct goroutines *g, const struct live *l)
 	for (size_t i = 0; l->rare && i < l->rare->held.n; i++) {
 		const struct held_sample *h = &l->rare->held.v[i];
 
-		if ((!h->if_never_runs || !l->started_ns) && is_profiled(g, l->group))
+		if ((!h->if_never_runs || !l->started_ns) && is_wanted(g, l->group))
 			profile_add(g, h->kind, h->stack, h->count, h->ns);
 	}
 }
@@ -391,6 +391,8 @@ static void end_wait(struct goroutines *g, struct live *l, uint64_t now)
 {
 	uint64_t ns = now - l->since_ns;
 
+	if (g->options.function && !is_wanted(g, l->group))
+		return;
 	if (ns >= g->options.threshold_ns) {
 		latency_add(&g->waits, ns);
 		keep_worst(g, (struct go_wait){ l->since_ns, ns, l->id, l->group });
@@ -859,7 +861,7 @@ static void note_leak(struct goroutines *g, struct map64 *index, const struct li
 {
 	uint64_t *i = map64_at(index, (uint64_t)l->creation_stack << 32 | (l->creation_stack ? 0 : l->group));
 
-	if (is_system_goroutine(g->groups.v[l->group].name))
+	if (is_system_goroutine(g->groups.v[l->group].name) || !is_wanted(g, l->group))
 		return;
 	if (!*i) {
 		struct made m = l->creation_stack < g->state->made.n ? g->state->made.v[l->creation_stack] : (struct made){ 0 };

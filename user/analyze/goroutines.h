@@ -83,7 +83,7 @@ struct goroutines_options {
 	unsigned worst;        /* this many longest waits are kept */
 	bool rows;             /* keep a row per goroutine ... */
 	const char *rows_of;   /* ... only of this start function or id; NULL: of all */
-	const char *profile_of;/* profiles of this start function alone; NULL: of all */
+	const char *function;  /* profiles, waits and what never ended of this start function alone; NULL: of all */
 	uint64_t threshold_ns; /* periods shorter than this are not in profiles and latencies */
 	/* Profiles: how much of a goroutine's period counts. NULL: as the goroutine pages of Go's tool, all of it from its first run
 	 * on */

@@ -34,7 +34,7 @@ static const struct option_row rows[] = {
 	{ "threshold", 't', OPT_DURATION, OPTION(threshold_ns), "TIME", "leave shorter waits out of latencies and profiles" },
 	{ "goroutine", 'g', OPT_STRING, OPTION(goroutine), "ID|FUNC", "a row per goroutine of this id or start function; 'all'" },
 	{ "state", 0, OPT_STRING, OPTION(state), "STATE", "of those, who ends the trace runnable, running, syscall, waiting, ended" },
-	{ "func", 'f', OPT_STRING, OPTION(func), "FUNC", "profiles of goroutines of this start function alone" },
+	{ "func", 'f', OPT_STRING, OPTION(func), "FUNC", "groups, waits, profiles of goroutines of this start function alone" },
 	{ "region", 0, OPT_STRING, OPTION(region), "NAME", "profiles inside user regions of this name alone (reads twice)" },
 	{ "task", 0, OPT_STRING, OPTION(task), "ID|NAME", "what user tasks of this id or name did" },
 	{ "pprof", 0, OPT_STRING, OPTION(pprof), "net|sync|syscall|sched", "a blocking profile for go tool pprof, to stdout" },
@@ -127,7 +127,7 @@ int cmd_report(int argc, char **argv)
 		c.rows = c.json ? 0 : 10;
 	const struct analysis_options o = {
 		.range = c.range,
-		.goroutines = { .worst = c.rows ? c.rows : 100, .rows = c.goroutine != NULL, .profile_of = c.func,
+		.goroutines = { .worst = c.rows ? c.rows : 100, .rows = c.goroutine != NULL, .function = c.func,
 				.rows_of = c.goroutine && strcmp(c.goroutine, "all") ? c.goroutine : NULL,
 				.threshold_ns = c.threshold_ns },
 		.region = c.region,

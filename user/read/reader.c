@@ -134,12 +134,26 @@ static int stream_next(struct trace_reader *r, struct stream *s, int64_t *ns)
 	}
 	if (!s->last_ns)
 		s->last_ns = generation_ns(&r->generation, b->time);
-	const struct event_spec *spec = &event_specs[*s->at];
+	const uint8_t *end;
 
-	if (!spec->name)
-		return bad_event(r, s, "no event of a thread begins so");
-	const uint8_t *end = varints(s->at + 1, b->end, s->args, 1u + spec->n_args);
-
+	switch (event_specs[*s->at].n_args) { /* a known number of numbers is decoded without a loop */
+	case 0:
+		if (!event_specs[*s->at].name)
+			return bad_event(r, s, "no event of a thread begins so");
+		end = varints(s->at + 1, b->end, s->args, 1);
+		break;
+	case 1:
+		end = varints(s->at + 1, b->end, s->args, 2);
+		break;
+	case 2:
+		end = varints(s->at + 1, b->end, s->args, 3);
+		break;
+	case 3:
+		end = varints(s->at + 1, b->end, s->args, 4);
+		break;
+	default:
+		end = varints(s->at + 1, b->end, s->args, 1u + event_specs[*s->at].n_args);
+	}
 	if (!end)
 		return bad_event(r, s, "an event is cut off by the end of its batch");
 	s->type = *s->at;

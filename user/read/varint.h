@@ -33,6 +33,7 @@ static inline const uint8_t *varint_long(const uint8_t *p, const uint8_t *end, u
 /* n numbers, n at most 6: what follows them, NULL as above. */
 static inline const uint8_t *varints(const uint8_t *p, const uint8_t *end, uint64_t *ret, unsigned n)
 {
+#pragma GCC unroll 6
 	for (unsigned i = 0; i < n; i++) {
 		if (p[0] < 0x80) {
 			ret[i] = p[0];

@@ -58,7 +58,7 @@ void report_garbage(FILE *f, const struct gc *gc, bool mmu);
 void report_groups(FILE *f, const struct goroutines *g, size_t rows, enum report_sort sort);
 void report_waits(FILE *f, const struct goroutines *g, size_t rows);
 
-/* Indexes of g->groups that have goroutines, sorted; free it. *n how many. */
+/* Indexes of g->groups that have goroutines, of options.function if that is given, sorted; free it. *n how many. */
 size_t *report_sorted_groups(const struct goroutines *g, enum report_sort sort, size_t *n);
 /* Of g->rows, of one state or (NULL) all. */
 size_t *report_sorted_rows(const struct goroutines *g, enum report_sort sort, const char *state, size_t *n);

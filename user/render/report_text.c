@@ -69,7 +69,7 @@ size_t *report_sorted_groups(const struct goroutines *g, enum report_sort sort, 
 
 	*n = 0;
 	for (size_t i = 0; i < g->groups.n; i++)
-		if (g->groups.v[i].count)
+		if (g->groups.v[i].count && (!g->options.function || !strcmp(g->options.function, g->groups.v[i].name)))
 			r[(*n)++] = (struct ranked){ sort_value(sort, &g->groups.v[i].times, g->groups.v[i].count), i };
 	return rank(r, *n);
 }
