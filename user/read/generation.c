@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 /* What the first byte of a batch, or of its content, says (internal/trace/tracev2/events.go, Go 1.26). */
 enum {
@@ -17,37 +16,9 @@ enum {
 	END_OF_GENERATION = 52,
 };
 
-enum { ARENA_BLOCK = 2 << 20, EXPERIMENT_ALLOC_FREE = 1 };
+enum { EXPERIMENT_ALLOC_FREE = 1, BATCH_HEADER_MAX = 2 + 4 * 10 };
 
 /* ------------------------------------------------------------------------------- memory */
-
-/* The first one small as it comes; in a large generation page faults were 5 % of reading it. */
-static uint8_t *new_block(bool is_huge)
-{
-	void *p;
-
-	if (!is_huge)
-		return xcalloc(1, ARENA_BLOCK);
-	if (posix_memalign(&p, ARENA_BLOCK, ARENA_BLOCK))
-		return xcalloc(1, ARENA_BLOCK); /* which tells of it */
-	madvise(p, ARENA_BLOCK, MADV_HUGEPAGE); /* or not */
-	return p;
-}
-
-static uint8_t *arena_alloc(struct generation *g, size_t n)
-{
-	n += VARINT_SLACK;
-	if (g->block < g->blocks.n && g->block_used + n > g->blocks.v[g->block].size) {
-		g->block++;
-		g->block_used = 0;
-	}
-	if (g->block == g->blocks.n)
-		*vec_push(&g->blocks) = (struct arena_block){ new_block(g->blocks.n > 0), ARENA_BLOCK };
-	uint8_t *p = g->blocks.v[g->block].p + g->block_used;
-
-	g->block_used += n;
-	return p;
-}
 
 static uint32_t *id_slot(struct id_table *t, uint64_t id)
 {
@@ -120,7 +91,6 @@ static void clear(struct generation *g)
 	id_clear(&g->stack_ids);
 	map64_free(&g->thread_index);
 	map64_free(&g->pc_index);
-	g->block = g->block_used = 0;
 }
 
 void generation_free(struct generation *g)
@@ -128,8 +98,6 @@ void generation_free(struct generation *g)
 	clear(g);
 	for (size_t i = 0; i < g->threads.n; i++)
 		vec_free(&g->threads.v[i].list);
-	for (size_t i = 0; i < g->blocks.n; i++)
-		free(g->blocks.v[i].p);
 	vec_free(&g->threads);
 	vec_free(&g->strings);
 	vec_free(&g->stacks);
@@ -137,11 +105,8 @@ void generation_free(struct generation *g)
 	vec_free(&g->frames);
 	vec_free(&g->samples);
 	vec_free(&g->extra);
-	vec_free(&g->blocks);
 	vec_free(&g->string_ids.dense);
 	vec_free(&g->stack_ids.dense);
-	free(g->next_data);
-	g->next_data = NULL;
 }
 
 /* ------------------------------------------------------------------------------- tables */
@@ -281,6 +246,7 @@ static int add_sync(struct generation *g, const struct batch *b, struct cursor c
 }
 
 struct raw_batch {
+	size_t size;           /* of all of it */
 	bool is_end, is_experiment;
 	uint8_t experiment;
 	uint64_t number, m;
@@ -339,82 +305,51 @@ static int cut_off(const struct source *src, struct why *why, const char *what)
 }
 
 /* 1, 0 at the end of the file, -EBADMSG. */
-static int read_batch(struct generation *g, struct source *src, struct raw_batch *ret, struct why *why)
+static int read_batch(struct source *src, struct raw_batch *ret, struct why *why)
 {
-	uint64_t begin = src->offset, size, *fields[] = { &ret->number, &ret->m, &ret->b.time, &size };
-	int type = source_byte(src);
+	size_t left;
+	const uint8_t *p = source_peek(src, BATCH_HEADER_MAX, &left);
+	struct cursor c = cursor_of(p, min_u64(left, BATCH_HEADER_MAX));
 
-	*ret = (struct raw_batch){ 0 };
-	if (type < 0)
+	*ret = (struct raw_batch){ .size = 1 };
+	if (!left)
 		return src->error ? cut_off(src, why, "") : 0;
+	uint8_t type = cursor_u8(&c);
+
 	if (type == END_OF_GENERATION) {
 		ret->is_end = true;
+		source_skip(src, 1);
 		return 1;
 	}
 	if (type != BATCH_EVENTS && type != BATCH_EXPERIMENT)
-		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": no batch begins with byte %d", begin, type);
-	if (type == BATCH_EXPERIMENT) {
-		int experiment = source_byte(src);
+		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": no batch begins with byte %d", src->offset, type);
+	ret->experiment = type == BATCH_EXPERIMENT ? cursor_u8(&c) : 0;
+	ret->is_experiment = ret->experiment != 0;
+	ret->number = cursor_varint(&c);
+	ret->m = cursor_varint(&c);
+	ret->b.time = cursor_varint(&c);
+	uint64_t size = cursor_varint(&c), header = (uint64_t)(c.p - p);
 
-		if (experiment < 0)
-			return cut_off(src, why, "the file ends inside a batch");
-		ret->experiment = (uint8_t)experiment;
-		ret->is_experiment = experiment != 0;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-		int err = source_varint(src, fields[i]);
-
-		if (err)
-			return cut_off(src, why, err == -ENODATA ? "the file ends inside a batch" :
+	if (c.bad)
+		return cut_off(src, why, left < BATCH_HEADER_MAX ? "the file ends inside a batch" :
 								   "a number of a batch is too long");
-	}
 	if (size > BATCH_MAX)
 		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": a batch claims %" PRIu64 " bytes, at most 65536 are allowed",
-			       begin, size);
-	uint8_t *data = arena_alloc(g, (size_t)size);
-
-	ret->b.offset = src->offset;
-	ret->b.data = data;
-	ret->b.end = data + size;
-	size_t got = source_read(src, data, (size_t)size);
-
-	if (got < size) {
+			       src->offset, size);
+	p = source_peek(src, header + size, &left);
+	if (left < header + size) {
 		char text[96];
 
-		snprintf(text, sizeof(text), "a batch claims %" PRIu64 " bytes, %zu are left", size, got);
+		snprintf(text, sizeof(text), "a batch claims %" PRIu64 " bytes, %zu are left", size, left - (size_t)header);
+		source_skip(src, header);
 		return cut_off(src, why, text);
 	}
+	ret->size = header + size;
+	ret->b.offset = src->offset + header;
+	ret->b.data = p + header;
+	ret->b.end = ret->b.data + size;
+	source_skip(src, ret->size);
 	return 1;
-}
-
-/* The batch that ended the generation before begins this one. Its bytes are kept apart: the arena is used again. */
-static void keep_for_next(struct generation *g, const struct raw_batch *r)
-{
-	size_t n = (size_t)(r->b.end - r->b.data);
-
-	if (!g->next_data)
-		g->next_data = xcalloc(1, BATCH_MAX + VARINT_SLACK);
-	memcpy(g->next_data, r->b.data, n);
-	g->next = r->b;
-	g->next.data = g->next_data;
-	g->next.end = g->next_data + n;
-	g->next_number = r->number;
-	g->next_m = r->m;
-	g->next_experiment = r->experiment;
-	g->has_next = true;
-}
-
-static void take_kept(struct generation *g, struct raw_batch *r)
-{
-	size_t n = (size_t)(g->next.end - g->next.data);
-	uint8_t *data = arena_alloc(g, n);
-
-	memcpy(data, g->next.data, n);
-	*r = (struct raw_batch){ .is_experiment = g->next_experiment != 0, .experiment = g->next_experiment, .number = g->next_number, .m = g->next_m,
-				 .b = g->next };
-	r->b.data = data;
-	r->b.end = data + n;
-	g->has_next = false;
 }
 
 /* ------------------------------------------------------------------------------- the whole */
@@ -457,7 +392,7 @@ static int load_26(struct generation *g, struct source *src, struct why *why)
 	for (;;) {
 		struct raw_batch r;
 		uint64_t offset = src->offset;
-		int n = read_batch(g, src, &r, why);
+		int n = read_batch(src, &r, why);
 
 		if (n < 0)
 			return n;
@@ -483,30 +418,24 @@ static int load_26(struct generation *g, struct source *src, struct why *why)
 }
 
 /* Before: the first batch of the next one does. */
-static int load_22(struct generation *g, struct source *src, int minor, bool *cut, struct why *why)
+static int load_22(struct generation *g, struct source *src, int minor, bool is_first, bool *cut, struct why *why)
 {
 	uint64_t begin = src->offset;
 	struct raw_batch r;
 	int n;
 
-	if (g->has_next) {
-		take_kept(g, &r);
-		g->number = r.number;
-		begin = r.b.offset;
-		n = add_batch(g, &r, minor, why);
-		if (n < 0)
-			return n;
-	}
 	for (;;) {
 		uint64_t offset = src->offset;
 
-		n = read_batch(g, src, &r, why);
+		n = read_batch(src, &r, why);
 		if (n < 0 && !g->number)
 			return n;
 		if (n < 0) {
 			*cut = true; /* what was read so far may be all there is of this one */
 			break;
 		}
+		if (n == 0 && !g->number && !is_first)
+			return 0;
 		if (n == 0)
 			break;
 		if (r.is_end || !r.number)
@@ -514,7 +443,7 @@ static int load_22(struct generation *g, struct source *src, int minor, bool *cu
 		if (!g->number)
 			g->number = r.number;
 		if (r.number == g->number + 1) {
-			keep_for_next(g, &r);
+			source_unskip(src, r.size);
 			break;
 		}
 		if (r.number != g->number)
@@ -537,10 +466,7 @@ int generation_load(struct generation *g, struct source *src, int minor, bool *c
 	bool is_first = !g->number;
 
 	clear(g);
+	source_forget(src);
 	*cut = false;
-	if (minor >= 26)
-		return load_26(g, src, why);
-	if (!is_first && !g->has_next)
-		return 0;
-	return load_22(g, src, minor, cut, why);
+	return minor >= 26 ? load_26(g, src, why) : load_22(g, src, minor, is_first, cut, why);
 }

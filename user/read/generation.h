@@ -73,13 +73,6 @@ struct generation {
 	struct id_table string_ids, stack_ids;
 	/* private */
 	struct map64 thread_index, pc_index;
-	VEC(struct arena_block { uint8_t *p; size_t size; }) blocks;
-	size_t block, block_used;
-	uint8_t next_experiment;
-	bool has_next;         /* the first batch of the next one was read (before 1.26 nothing else says that one ends) */
-	uint64_t next_number, next_m;
-	struct batch next;
-	uint8_t *next_data;
 };
 
 /*

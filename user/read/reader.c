@@ -58,9 +58,9 @@ struct trace_reader {
 static int read_header(struct trace_reader *r, struct why *why)
 {
 	static const int known[] = { 22, 23, 25, 26 };
-	char h[16] = { 0 };
-	size_t n = source_read(&r->source, h, sizeof(h));
-	bool has_shape = n == 16 && !memcmp(h, "go 1.", 5) && h[5] >= '0' && h[5] <= '9' && h[6] >= '0' && h[6] <= '9' &&
+	size_t n;
+	const char *h = (const char *)source_peek(&r->source, 16, &n);
+	bool has_shape = n >= 16 && !memcmp(h, "go 1.", 5) && h[5] >= '0' && h[5] <= '9' && h[6] >= '0' && h[6] <= '9' &&
 			 !memcmp(h + 7, " trace\0\0\0", 9);
 
 	if (r->source.error)
@@ -69,6 +69,7 @@ static int read_header(struct trace_reader *r, struct why *why)
 		return why_set(why, -EBADMSG, "offset 0x0: not a Go execution trace%s",
 			       n == 0 ? ": the file is empty" : "");
 	r->minor = (h[5] - '0') * 10 + h[6] - '0';
+	source_skip(&r->source, 16);
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i] == r->minor)
 			return 0;
