@@ -35,10 +35,21 @@ static double share(uint64_t part, uint64_t whole)
 	return whole ? (double)part / (double)whole : 0;
 }
 
-static double seconds(uint64_t ns)
+/* "1234 s", "1.23 s", "45 ms", "678 us" */
+static const char *spell(char out[24], uint64_t ns)
 {
-	return (double)ns / 1e9;
+	if (ns >= 1000000000000)
+		snprintf(out, 24, "%.0f s", (double)ns / 1e9);
+	else if (ns >= 1000000000)
+		snprintf(out, 24, "%.3g s", (double)ns / 1e9);
+	else if (ns >= 1000000)
+		snprintf(out, 24, "%.3g ms", (double)ns / 1e6);
+	else
+		snprintf(out, 24, "%.3g us", (double)ns / 1e3);
+	return out;
 }
+
+#define TIME(ns) spell((char[24]){ 0 }, (ns))
 
 /* The stack that weighs most in a profile: its number, 0 none, and its leaf outside of the runtime and sync. */
 static uint32_t heaviest(const struct evidence *e, enum profile_kind kind, const char **function)
@@ -78,9 +89,9 @@ static void too_few_ps(const struct evidence *e)
 	if (share(busy, e->capacity_ns) < 0.1)
 		return;
 	struct finding *f = say(e, FOUND_BUSY, busy,
-				"%" PRIu64 " Ps are too few: goroutines that were ready waited %.3g s for one, %.1f at any moment; "
+				"%" PRIu64 " Ps are too few: goroutines that were ready waited %s for one, %.1f at any moment; "
 				"running code took %.0f %% of the Ps' time",
-				g->gomaxprocs, seconds(busy), share(busy, e->duration_ns), 100 * share(execution(g), e->capacity_ns));
+				g->gomaxprocs, TIME(busy), share(busy, e->duration_ns), 100 * share(execution(g), e->capacity_ns));
 
 	f->profile = PROFILE_SCHED;
 	f->has_profile = true;
@@ -93,8 +104,8 @@ static void slow_wakeups(const struct evidence *e)
 	if (share(ns, e->capacity_ns) < 0.1)
 		return;
 	say(e, FOUND_WAKEUP, ns,
-	    "goroutines were ready and waited %.3g s although a P was idle: threads are slow to wake (host busy, CPU quota?)",
-	    seconds(ns));
+	    "goroutines were ready and waited %s although a P was idle: threads are slow to wake (host busy, CPU quota?)",
+	    TIME(ns));
 }
 
 static void worst_latency(const struct evidence *e)
@@ -105,8 +116,8 @@ static void worst_latency(const struct evidence *e)
 		return;
 	const struct go_wait *w = &g->worst.v[0];
 	struct finding *f = say(e, FOUND_LATENCY, w->ns,
-				"one goroutine was ready for %.3g ms before it ran; 99 %% of all waits are below %.3g ms",
-				(double)w->ns / 1e6, (double)latency_quantile(&g->waits, 0.99) / 1e6);
+				"one goroutine was ready for %s before it ran; 99 %% of all waits are below %s",
+				TIME(w->ns), TIME(latency_quantile(&g->waits, 0.99)));
 
 	f->function = g->groups.v[w->group].name;
 	f->at_ns = w->begin_ns;
@@ -124,8 +135,8 @@ static void leaks(const struct evidence *e)
 			continue;
 		const struct frame *f = g->options.stacks.frames(g->options.stacks.self, k->stack, &n);
 		struct finding *found = say(e, FOUND_LEAK, k->alive * (g->last_ns - k->oldest_ns) / 100,
-					    "%" PRIu64 " of %" PRIu64 " goroutines made by %.100s never ended; the oldest is %.3g s old%s%s",
-					    k->alive, k->created, n ? f[0].func : "(not known)", seconds(g->last_ns - k->oldest_ns),
+					    "%" PRIu64 " of %" PRIu64 " goroutines made by %.100s never ended; the oldest is %s old%s%s",
+					    k->alive, k->created, n ? f[0].func : "(not known)", TIME(g->last_ns - k->oldest_ns),
 					    k->reason != NOT_BLOCKED ? ", blocked: " : "",
 					    k->reason != NOT_BLOCKED ? g->names.v[k->reason] : "");
 
@@ -147,8 +158,8 @@ static void locks(const struct evidence *e)
 
 	if (share(waits, e->duration_ns) < 0.5 || !top)
 		return;
-	struct finding *f = say(e, FOUND_LOCK, waits, "goroutines waited %.3g s for locks and wait groups, most of all in %.120s",
-				seconds(waits), function);
+	struct finding *f = say(e, FOUND_LOCK, waits, "goroutines waited %s for locks and wait groups, most of all in %.120s",
+				TIME(waits), function);
 
 	f->function = function;
 	f->profile = PROFILE_SYNC;
@@ -168,7 +179,7 @@ static void syscalls(const struct evidence *e)
 		return;
 	heaviest(e, PROFILE_SYSCALL, &function);
 	struct finding *f = say(e, FOUND_SYSCALL, blocked,
-				"system calls held goroutines %.3g s after their P was taken away, most of all in %.120s", seconds(blocked),
+				"system calls held goroutines %s after their P was taken away, most of all in %.120s", TIME(blocked),
 				function);
 
 	f->function = function;
@@ -186,8 +197,8 @@ static void collector(const struct evidence *e)
 		return;
 	struct finding *f = say(e, FOUND_GC, workers + gc->assist_ns,
 				"garbage collection: %" PRIu64 " cycles, whose workers took %.0f %% of the Ps' time; goroutines spent "
-				"%.3g s in assists, where all ran for %.3g s",
-				gc->cycles, 100 * share(workers, e->capacity_ns), seconds(gc->assist_ns), seconds(ran));
+				"%s in assists, where all ran for %s",
+				gc->cycles, 100 * share(workers, e->capacity_ns), TIME(gc->assist_ns), TIME(ran));
 
 	f->at_ns = gc->mark_max_at_ns;
 }
@@ -203,8 +214,8 @@ static void stops(const struct evidence *e)
 	if (k->max_ns < 5000000 && share(gc->stw_ns, e->duration_ns) < 0.02)
 		return;
 	struct finding *f = say(e, FOUND_STW, gc->stw_ns * max_u64(e->g->gomaxprocs, 1),
-				"the world was stopped %" PRIu64 " times, %.3g ms in all; longest %.3g ms (%.60s)", gc->stw_count,
-				(double)gc->stw_ns / 1e6, (double)k->max_ns / 1e6, k->kind.s);
+				"the world was stopped %" PRIu64 " times, %s in all; longest %s (%.60s)", gc->stw_count,
+				TIME(gc->stw_ns), TIME(k->max_ns), k->kind.s);
 
 	f->at_ns = k->max_at_ns;
 }
