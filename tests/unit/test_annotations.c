@@ -1,4 +1,5 @@
-/* test_annotations.c - the user's tasks and regions, of events made by hand; expected values from reading summary.go. */
+/* test_annotations.c - the user's tasks and regions, of events made by hand; expected values from
+ * reading summary.go. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +12,8 @@
 
 /* Stacks: their outermost functions. */
 enum { NO_STACK, MAIN, HANDLER, RUNTIME, DEEP, EMPTY };
-static const char *const functions[] = { NULL, "runtime.main", "main.handler", "runtime.bgsweep", "main.handler" };
+static const char *const functions[] = { NULL, "runtime.main", "main.handler", "runtime.bgsweep",
+					 "main.handler" };
 
 static const struct frame *frames(const void *self, uint32_t stack, unsigned *n)
 {
@@ -21,22 +23,33 @@ static const struct frame *frames(const void *self, uint32_t stack, unsigned *n)
 	if (stack == NO_STACK || stack >= EMPTY)
 		return NULL;
 	f[0] = (struct frame){ .pc = 1, .func = "main.leaf", .file = "leaf.go", .line = 1 };
-	f[1] = (struct frame){ .pc = 10 * (uint64_t)stack, .func = functions[stack], .file = "main.go", .line = 10 * stack };
+	f[1] = (struct frame){ .pc = 10 * (uint64_t)stack,
+			       .func = functions[stack],
+			       .file = "main.go",
+			       .line = 10 * stack };
 	*n = 2;
 	return f;
 }
 
 static struct annotations *begin(const char *details_of)
 {
-	struct annotations *a = annotations_new(&(struct annotations_options){ .stacks = { frames, NULL }, .details_of = details_of });
+	struct annotations *a = annotations_new(&(struct annotations_options){
+		.stacks = { frames, NULL }, .details_of = details_of });
 
-	annotations_event(a, &(struct event){ .ts_ns = 1000, .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = 1 });
+	annotations_event(a, &(struct event){ .ts_ns = 1000,
+					      .type = EV_SYNC,
+					      .m = EVENT_NO_M,
+					      .p = EVENT_NO_P,
+					      .id = 1 });
 	return a;
 }
 
 static void finish(struct annotations *a, uint64_t ns)
 {
-	annotations_event(a, &(struct event){ .ts_ns = ns, .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = 9 });
+	annotations_event(
+		a,
+		&(struct event){
+			.ts_ns = ns, .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = 9 });
 	annotations_finish(a, false);
 }
 
@@ -45,38 +58,67 @@ static struct str str(const char *s)
 	return (struct str){ s, (uint32_t)strlen(s) };
 }
 
-static void task(struct annotations *a, uint64_t ns, enum event_type type, uint64_t id, uint64_t parent, const char *name)
+static void task(struct annotations *a, uint64_t ns, enum event_type type, uint64_t id,
+		 uint64_t parent, const char *name)
 {
-	annotations_event(a, &(struct event){ .ts_ns = ns, .type = (uint8_t)type, .m = 1, .g = 1, .id = id, .value = parent,
+	annotations_event(a, &(struct event){ .ts_ns = ns,
+					      .type = (uint8_t)type,
+					      .m = 1,
+					      .g = 1,
+					      .id = id,
+					      .value = parent,
 					      .name = str(name) });
 }
 
-static void region(struct annotations *a, uint64_t ns, enum event_type type, uint64_t g, uint64_t id, const char *name,
-		   uint32_t stack)
+static void region(struct annotations *a, uint64_t ns, enum event_type type, uint64_t g,
+		   uint64_t id, const char *name, uint32_t stack)
 {
-	annotations_event(a, &(struct event){ .ts_ns = ns, .type = (uint8_t)type, .m = 1, .g = g, .id = id, .name = str(name),
+	annotations_event(a, &(struct event){ .ts_ns = ns,
+					      .type = (uint8_t)type,
+					      .m = 1,
+					      .g = g,
+					      .id = id,
+					      .name = str(name),
 					      .stack = stack });
 }
 
 /* `by` makes g, which is to run start_stack's function. */
-static void create(struct annotations *a, uint64_t ns, uint64_t by, uint64_t g, uint32_t stack, uint32_t start_stack)
+static void create(struct annotations *a, uint64_t ns, uint64_t by, uint64_t g, uint32_t stack,
+		   uint32_t start_stack)
 {
-	annotations_event(a, &(struct event){ .ts_ns = ns, .type = EV_GO_CREATE, .m = 1, .g = by, .id = g, .stack = stack,
+	annotations_event(a, &(struct event){ .ts_ns = ns,
+					      .type = EV_GO_CREATE,
+					      .m = 1,
+					      .g = by,
+					      .id = g,
+					      .stack = stack,
 					      .start_stack = start_stack });
 }
 
-static void go(struct annotations *a, uint64_t ns, enum event_type type, uint64_t g, const char *reason, uint32_t stack)
+static void go(struct annotations *a, uint64_t ns, enum event_type type, uint64_t g,
+	       const char *reason, uint32_t stack)
 {
-	annotations_event(a, &(struct event){ .ts_ns = ns, .type = (uint8_t)type, .m = 1, .p = EVENT_NO_P, .g = g,
-					      .name = str(reason), .stack = stack });
+	annotations_event(a, &(struct event){ .ts_ns = ns,
+					      .type = (uint8_t)type,
+					      .m = 1,
+					      .p = EVENT_NO_P,
+					      .g = g,
+					      .name = str(reason),
+					      .stack = stack });
 }
 
 static void status(struct annotations *a, uint64_t ns, uint64_t g)
 {
-	annotations_event(a, &(struct event){ .ts_ns = ns, .type = EV_GO_STATUS, .m = 1, .p = EVENT_NO_P, .id = g, .status = 2 });
+	annotations_event(a, &(struct event){ .ts_ns = ns,
+					      .type = EV_GO_STATUS,
+					      .m = 1,
+					      .p = EVENT_NO_P,
+					      .id = g,
+					      .status = 2 });
 }
 
-static void expect_task(const struct annotations *a, size_t i, const char *name, uint64_t count, uint64_t complete, uint64_t ns)
+static void expect_task(const struct annotations *a, size_t i, const char *name, uint64_t count,
+			uint64_t complete, uint64_t ns)
 {
 	assert_true(i < a->tasks.n);
 	assert_string_equal(a->tasks.v[i].name.s, name);
@@ -85,8 +127,8 @@ static void expect_task(const struct annotations *a, size_t i, const char *name,
 	assert_int_equal(a->tasks.v[i].complete.total_ns, ns);
 }
 
-static void expect_region(const struct annotations *a, size_t i, const char *name, const char *function, uint64_t count,
-			  uint64_t ns)
+static void expect_region(const struct annotations *a, size_t i, const char *name,
+			  const char *function, uint64_t count, uint64_t ns)
 {
 	assert_true(i < a->regions.n);
 	assert_string_equal(a->regions.v[i].name.s, name);
@@ -95,12 +137,18 @@ static void expect_region(const struct annotations *a, size_t i, const char *nam
 	assert_int_equal(a->regions.v[i].all.total_ns, ns);
 }
 
-/* The bounds are those of Go's code, looked for with it; the powers of ten are what a reader would get wrong. */
+/* The bounds are those of Go's code, looked for with it; the powers of ten are what a reader would
+ * get wrong. */
 static void buckets_are_those_of_go(void **state)
 {
-	static const struct { uint64_t ns; unsigned bucket; } cases[] = {
-		{ 0, 0 }, { 1, 0 }, { 2, 1 }, { 3, 2 }, { 9, 4 }, { 10, 4 }, { 11, 5 }, { 100, 9 }, { 101, 10 }, { 1000, 14 },
-		{ 1001, 15 }, { 1000000, 29 }, { 1000001, 30 }, { 1000000000, 44 }, { 1584, 15 }, { 1585, 16 }, { UINT64_MAX, 94 },
+	static const struct {
+		uint64_t ns;
+		unsigned bucket;
+	} cases[] = {
+		{ 0, 0 },     { 1, 0 },           { 2, 1 },        { 3, 2 },           { 9, 4 },
+		{ 10, 4 },    { 11, 5 },          { 100, 9 },      { 101, 10 },        { 1000, 14 },
+		{ 1001, 15 }, { 1000000, 29 },    { 1000001, 30 }, { 1000000000, 44 }, { 1584, 15 },
+		{ 1585, 16 }, { UINT64_MAX, 94 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -134,7 +182,12 @@ static void whatever_names_a_task_makes_it_count_once(void **state)
 	task(a, 1100, EV_TASK_BEGIN, 1, 50, "child of 50");
 	region(a, 1110, EV_REGION_BEGIN, 1, 51, "r", MAIN);
 	region(a, 1120, EV_REGION_END, 1, 51, "r", MAIN);
-	annotations_event(a, &(struct event){ .ts_ns = 1130, .type = EV_LOG, .g = 1, .id = 52, .name = str("k"), .text = str("v") });
+	annotations_event(a, &(struct event){ .ts_ns = 1130,
+					      .type = EV_LOG,
+					      .g = 1,
+					      .id = 52,
+					      .name = str("k"),
+					      .text = str("v") });
 	region(a, 1140, EV_REGION_BEGIN, 1, 0, "of the background task", MAIN);
 	task(a, 1150, EV_TASK_BEGIN, 51, 50, "late");
 	finish(a, 2000);
@@ -233,7 +286,7 @@ static void a_goroutine_made_in_a_region_has_one_without_a_name(void **state)
 	create(a, 1050, 1, 4, MAIN, HANDLER); /* before: none */
 	region(a, 1100, EV_REGION_BEGIN, 1, 3, "making", MAIN);
 	create(a, 1200, 1, 5, MAIN, HANDLER);
-	create(a, 1210, 1, 6, MAIN, RUNTIME); /* a system goroutine */
+	create(a, 1210, 1, 6, MAIN, RUNTIME);    /* a system goroutine */
 	create(a, 1220, 5, 7, HANDLER, HANDLER); /* of a goroutine that inherited */
 	region(a, 1300, EV_REGION_END, 1, 3, "making", MAIN);
 	go(a, 1400, EV_GO_DESTROY, 5, "", NO_STACK);
@@ -269,7 +322,10 @@ static void a_goroutine_that_ends_or_blocks_for_ever_closes_its_regions(void **s
 	go(a, 1209, EV_GO_SWITCH_DESTROY, 2, "", NO_STACK); /* at 1210 */
 	go(a, 1220, EV_GO_BLOCK, 3, "forever", HANDLER);
 	go(a, 1230, EV_GO_BLOCK, 4, "chan receive", HANDLER);
-	annotations_event(a, &(struct event){ .ts_ns = 1239, .type = EV_GO_DESTROY_SYSCALL, .p = 0, .g = 5 }); /* its P first */
+	annotations_event(a, &(struct event){ .ts_ns = 1239,
+					      .type = EV_GO_DESTROY_SYSCALL,
+					      .p = 0,
+					      .g = 5 }); /* its P first */
 	finish(a, 2000);
 	expect_region(a, 0, "r", "main.handler", 5, 100 + 110 + 120 + 140 + 900);
 	annotations_free(a);
@@ -311,7 +367,11 @@ static void details_are_kept_of_the_wanted_task_alone(void **state)
 		task(a, 1100, EV_TASK_BEGIN, 2, 1, "request");
 		region(a, 1110, EV_REGION_BEGIN, 8, 2, "query", HANDLER);
 		region(a, 1115, EV_REGION_BEGIN, 8, 1, "other's", HANDLER);
-		annotations_event(a, &(struct event){ .ts_ns = 1120, .type = EV_LOG, .g = 8, .id = 2, .name = str("key"),
+		annotations_event(a, &(struct event){ .ts_ns = 1120,
+						      .type = EV_LOG,
+						      .g = 8,
+						      .id = 2,
+						      .name = str("key"),
 						      .text = str("value") });
 		go(a, 1130, EV_GO_DESTROY, 8, "", NO_STACK);
 		task(a, 1200, EV_TASK_END, 2, 0, "");
@@ -323,9 +383,15 @@ static void details_are_kept_of_the_wanted_task_alone(void **state)
 		assert_int_equal(d->parent, 1);
 		assert_string_equal(d->name.s, "request");
 		assert_true(d->has_begin && d->has_end && d->begin_ns == 1100 && d->end_ns == 1200);
-		static const struct { enum task_event_kind kind; uint64_t ns, g; const char *name, *text; } events[] = {
-			{ TASK_BEGIN, 1100, 1, "request", "" }, { TASK_REGION_BEGIN, 1110, 8, "query", "" },
-			{ TASK_LOG, 1120, 8, "key", "value" }, { TASK_REGION_END, 1130, 8, "query", "" },
+		static const struct {
+			enum task_event_kind kind;
+			uint64_t ns, g;
+			const char *name, *text;
+		} events[] = {
+			{ TASK_BEGIN, 1100, 1, "request", "" },
+			{ TASK_REGION_BEGIN, 1110, 8, "query", "" },
+			{ TASK_LOG, 1120, 8, "key", "value" },
+			{ TASK_REGION_END, 1130, 8, "query", "" },
 			{ TASK_END, 1200, 1, "request", "" },
 		};
 

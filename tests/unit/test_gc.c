@@ -1,4 +1,5 @@
-/* test_gc.c - the collector's numbers and mutator utilization, of events made by hand; expected values by hand. */
+/* test_gc.c - the collector's numbers and mutator utilization, of events made by hand; expected
+ * values by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,24 +19,39 @@ static struct str str(const char *s)
 }
 
 /* An event of a goroutine on a P; who = 0: none. `id`: what it names. */
-static void at(struct gc *gc, uint64_t ns, enum event_type type, int64_t p, uint64_t who, uint64_t id)
+static void at(struct gc *gc, uint64_t ns, enum event_type type, int64_t p, uint64_t who,
+	       uint64_t id)
 {
-	gc_event(gc, &(struct event){ .ts_ns = ns, .type = (uint8_t)type, .m = 1, .p = p, .g = who, .id = id });
+	gc_event(gc,
+		 &(struct event){
+			 .ts_ns = ns, .type = (uint8_t)type, .m = 1, .p = p, .g = who, .id = id });
 }
 
-static void named(struct gc *gc, uint64_t ns, enum event_type type, int64_t p, uint64_t who, const char *name)
+static void named(struct gc *gc, uint64_t ns, enum event_type type, int64_t p, uint64_t who,
+		  const char *name)
 {
-	gc_event(gc, &(struct event){ .ts_ns = ns, .type = (uint8_t)type, .m = 1, .p = p, .g = who, .name = str(name) });
+	gc_event(gc, &(struct event){ .ts_ns = ns,
+				      .type = (uint8_t)type,
+				      .m = 1,
+				      .p = p,
+				      .g = who,
+				      .name = str(name) });
 }
 
 static void number(struct gc *gc, uint64_t ns, enum event_type type, int64_t p, uint64_t value)
 {
-	gc_event(gc, &(struct event){ .ts_ns = ns, .type = (uint8_t)type, .m = 1, .p = p, .g = G1, .value = value });
+	gc_event(gc, &(struct event){ .ts_ns = ns,
+				      .type = (uint8_t)type,
+				      .m = 1,
+				      .p = p,
+				      .g = G1,
+				      .value = value });
 }
 
 static void sync(struct gc *gc, uint64_t ns, uint64_t n)
 {
-	gc_event(gc, &(struct event){ .ts_ns = ns, .type = EV_SYNC, .m = EVENT_NO_M, .p = NO_P, .id = n });
+	gc_event(gc, &(struct event){
+			     .ts_ns = ns, .type = EV_SYNC, .m = EVENT_NO_M, .p = NO_P, .id = n });
 }
 
 /* From 1000 on, G1 runs on P0; GOMAXPROCS at 1010. */
@@ -44,7 +60,12 @@ static struct gc *begin(unsigned flags, uint64_t procs)
 	struct gc *gc = gc_new(flags);
 
 	sync(gc, 1000, 1);
-	gc_event(gc, &(struct event){ .ts_ns = 1001, .type = EV_GO_STATUS, .m = 1, .p = P0, .id = G1, .status = 2 });
+	gc_event(gc, &(struct event){ .ts_ns = 1001,
+				      .type = EV_GO_STATUS,
+				      .m = 1,
+				      .p = P0,
+				      .id = G1,
+				      .status = 2 });
 	number(gc, 1010, EV_PROCS_CHANGE, P0, procs);
 	return gc;
 }
@@ -106,7 +127,8 @@ static void a_stop_by_the_collector_takes_all_procs_another_stop_none(void **sta
 	gc_free(gc);
 }
 
-/* internal/trace/gc.go adds one for the start of a known worker and one for its label, and takes one off at its end. */
+/* internal/trace/gc.go adds one for the start of a known worker and one for its label, and takes
+ * one off at its end. */
 static void a_worker_that_starts_again_keeps_its_p_as_in_go(void **state)
 {
 	struct gc *gc = begin(GC_UTIL_DEFAULT, 2);
@@ -118,7 +140,8 @@ static void a_worker_that_starts_again_keeps_its_p_as_in_go(void **state)
 	assert_true(about(mmu(gc, 1000), 1 - 0.5 * (100 + 710) / 1000));
 	assert_true(about(mmu(gc, 100), 0.5));
 	assert_int_equal(gc->workers[GC_DEDICATED].runs, 2);
-	assert_int_equal(gc->workers[GC_DEDICATED].ns, 200); /* the collector's own numbers do not have that */
+	assert_int_equal(gc->workers[GC_DEDICATED].ns,
+			 200); /* the collector's own numbers do not have that */
 	gc_free(gc);
 }
 
@@ -155,18 +178,26 @@ static void an_assist_counts_while_its_goroutine_runs(void **state)
 	gc_free(gc);
 }
 
-/* It was so since the begin of the trace; but only if the goroutine is known to run since GOMAXPROCS was told. */
+/* It was so since the begin of the trace; but only if the goroutine is known to run since
+ * GOMAXPROCS was told. */
 static void an_assist_found_late_counts_from_the_begin(void **state)
 {
 	for (int is_early = 0; is_early < 2; is_early++) {
 		struct gc *gc = begin(GC_UTIL_DEFAULT, 2);
 
 		if (!is_early)
-			gc_event(gc, &(struct event){ .ts_ns = 1050, .type = EV_GO_STATUS, .m = 2, .p = P1, .id = 2, .status = 2 });
-		at(gc, 1110, EV_GC_ASSIST_ACTIVE, is_early ? P0 : P1, is_early ? G1 : 2, is_early ? G1 : 2);
+			gc_event(gc, &(struct event){ .ts_ns = 1050,
+						      .type = EV_GO_STATUS,
+						      .m = 2,
+						      .p = P1,
+						      .id = 2,
+						      .status = 2 });
+		at(gc, 1110, EV_GC_ASSIST_ACTIVE, is_early ? P0 : P1, is_early ? G1 : 2,
+		   is_early ? G1 : 2);
 		at(gc, 1210, EV_GC_ASSIST_END, is_early ? P0 : P1, is_early ? G1 : 2, 0);
 		sync(gc, 2010, 2);
-		at(gc, 2020, EV_GC_ASSIST_ACTIVE, P0, G1, G1); /* a repetition, of nothing that is open here */
+		at(gc, 2020, EV_GC_ASSIST_ACTIVE, P0, G1,
+		   G1); /* a repetition, of nothing that is open here */
 		at(gc, 3010, EV_GO_UNBLOCK, P0, G1, 9);
 		gc_finish(gc, false);
 		assert_true(about(mmu(gc, 2000), 1 - 0.5 * (is_early ? 100 : 200) / 2000));
@@ -191,12 +222,18 @@ static void an_event_of_no_p_or_one_beyond_gomaxprocs_counts_for_none(void **sta
 
 static void sweeping_counts_only_when_asked_for(void **state)
 {
-	struct gc *asked = begin(GC_UTIL_DEFAULT | GC_UTIL_SWEEP, 1), *not_asked = begin(GC_UTIL_DEFAULT, 1);
+	struct gc *asked = begin(GC_UTIL_DEFAULT | GC_UTIL_SWEEP, 1),
+		  *not_asked = begin(GC_UTIL_DEFAULT, 1);
 	struct gc *both[] = { asked, not_asked };
 
 	for (int i = 0; i < 2; i++) {
 		at(both[i], 1100, EV_GC_SWEEP_BEGIN, P0, G1, P0);
-		gc_event(both[i], &(struct event){ .ts_ns = 1140, .type = EV_GC_SWEEP_END, .m = 1, .p = P0, .g = G1, .value = 8192,
+		gc_event(both[i], &(struct event){ .ts_ns = 1140,
+						   .type = EV_GC_SWEEP_END,
+						   .m = 1,
+						   .p = P0,
+						   .g = G1,
+						   .value = 8192,
 						   .value2 = 4096 });
 		sync(both[i], 1410, 2);
 		gc_finish(both[i], false);
@@ -254,7 +291,8 @@ static void a_broken_trace_ends_with_its_last_sync(void **state)
 	gc_free(gc);
 }
 
-/* Two of 100 ns in 1000: the mean of windows of 100 rises and falls over 200 ns for each, and is 1 elsewhere. */
+/* Two of 100 ns in 1000: the mean of windows of 100 rises and falls over 200 ns for each, and is 1
+ * elsewhere. */
 static void a_quantile_is_what_a_share_of_windows_do_not_exceed(void **state)
 {
 	struct gc *gc = begin(GC_UTIL_DEFAULT, 2);
@@ -268,9 +306,11 @@ static void a_quantile_is_what_a_share_of_windows_do_not_exceed(void **state)
 	sync(gc, 2010, 2);
 	gc_finish(gc, false);
 	assert_true(utilization_mud(gc->utilization, 100, q, ARRAY_SIZE(q), ret));
-	assert_true(about(ret[0], 0) && about(ret[1], 0.25) && about(ret[2], 0.5) && about(ret[3], 0.75));
+	assert_true(about(ret[0], 0) && about(ret[1], 0.25) && about(ret[2], 0.5) &&
+		    about(ret[3], 0.75));
 	assert_true(about(ret[4], 1) && about(ret[5], 1));
-	assert_true(utilization_mud(gc->utilization, 5000, q, ARRAY_SIZE(q), ret)); /* longer than the trace */
+	assert_true(utilization_mud(gc->utilization, 5000, q, ARRAY_SIZE(q),
+				    ret)); /* longer than the trace */
 	assert_true(about(ret[0], 0.8) && about(ret[5], 0.8));
 	gc_free(gc);
 }
@@ -291,7 +331,8 @@ static void the_worst_window_is_the_worst_of_all(void **state)
 		if (seed >> 20 & 1 && i > 0) {
 			n += lost[p] ? -1 : 1;
 			lost[p] = !lost[p];
-			at(gc, 1010u + (unsigned)i, lost[p] ? EV_GC_ASSIST_BEGIN : EV_GC_ASSIST_END, p, 100u + (unsigned)p, 0);
+			at(gc, 1010u + (unsigned)i, lost[p] ? EV_GC_ASSIST_BEGIN : EV_GC_ASSIST_END,
+			   p, 100u + (unsigned)p, 0);
 		}
 		share[i] = 1 - n / 4.;
 	}
@@ -308,7 +349,8 @@ static void the_worst_window_is_the_worst_of_all(void **state)
 			worst = sum / window < worst ? sum / window : worst;
 		}
 		assert_true(mmu(gc, (uint64_t)window) <= worst + 1e-9);
-		assert_true(mmu(gc, (uint64_t)window) >= worst - 2. / window); /* Go's windows may hang over the end a little */
+		assert_true(mmu(gc, (uint64_t)window) >=
+			    worst - 2. / window); /* Go's windows may hang over the end a little */
 	}
 	gc_free(gc);
 }
@@ -337,9 +379,14 @@ static void cycles_that_are_cut_by_the_trace_count(void **state)
 static void stops_are_told_by_kind_and_the_worst_is_known(void **state)
 {
 	struct gc *gc = begin(GC_UTIL_DEFAULT, 2);
-	static const struct { uint64_t from, to; const char *kind; } stops[] = {
-		{ 1100, 1110, "GC sweep termination" }, { 1200, 1250, "GC mark termination" },
-		{ 1300, 1345, "GC sweep termination" }, { 1400, 1401, "GOMAXPROCS" },
+	static const struct {
+		uint64_t from, to;
+		const char *kind;
+	} stops[] = {
+		{ 1100, 1110, "GC sweep termination" },
+		{ 1200, 1250, "GC mark termination" },
+		{ 1300, 1345, "GC sweep termination" },
+		{ 1400, 1401, "GOMAXPROCS" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stops); i++) {
@@ -399,7 +446,7 @@ static void a_coroutine_switch_is_an_end_and_a_start(void **state)
 	struct gc *gc = begin(GC_UTIL_DEFAULT, 2);
 
 	at(gc, 1100, EV_GC_ASSIST_BEGIN, P0, G1, 0);
-	at(gc, 1199, EV_GO_SWITCH, P0, G1, 5); /* G1 stops at 1200 */
+	at(gc, 1199, EV_GO_SWITCH, P0, G1, 5);         /* G1 stops at 1200 */
 	at(gc, 1297, EV_GO_SWITCH_DESTROY, P0, 5, G1); /* and is back at 1299 */
 	at(gc, 1399, EV_GC_ASSIST_END, P0, G1, 0);
 	at(gc, 2008, EV_GO_SWITCH, P0, G1, 6); /* the trace ends at 2010 */

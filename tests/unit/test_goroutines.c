@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_goroutines.c - one goroutine's life by hand, each rule of trace-format.md §17 and §18 where it shows. Whole traces are
- * compared with Go's own functions in live/report.bats.
+ * test_goroutines.c - one goroutine's life by hand, each rule of trace-format.md §17 and §18 where
+ * it shows. Whole traces are compared with Go's own functions in live/report.bats.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,10 @@ static const struct frame *frames(const void *self, uint32_t stack, unsigned *n)
 	if (!*n)
 		return NULL;
 	snprintf(names[stack], sizeof(names[stack]), "main.f%u", stack);
-	f[stack] = (struct frame){ .pc = stack == 9 ? 0 : 0x1000 * stack, .func = names[stack], .file = "f.go", .line = 1 };
+	f[stack] = (struct frame){ .pc = stack == 9 ? 0 : 0x1000 * stack,
+				   .func = names[stack],
+				   .file = "f.go",
+				   .line = 1 };
 	return &f[stack];
 }
 
@@ -33,14 +36,20 @@ static struct goroutines *begin(struct goroutines_options o)
 	o.stacks = (struct stack_source){ frames, NULL };
 	struct goroutines *g = goroutines_new(&o);
 
-	goroutines_event(g, &(struct event){ .ts_ns = 1000, .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = 1 });
+	goroutines_event(g, &(struct event){ .ts_ns = 1000,
+					     .type = EV_SYNC,
+					     .m = EVENT_NO_M,
+					     .p = EVENT_NO_P,
+					     .id = 1 });
 	return g;
 }
 
-#define EVENT(ns, what, ...) goroutines_event(g, &(struct event){ .ts_ns = ns, .type = what, __VA_ARGS__ })
+#define EVENT(ns, what, ...)                                                                       \
+	goroutines_event(g, &(struct event){ .ts_ns = ns, .type = what, __VA_ARGS__ })
 #define NAME(s) .name = { s, sizeof(s) - 1 }
 
-static uint64_t named(const struct goroutines *g, const struct go_times *t, bool is_range, const char *name)
+static uint64_t named(const struct goroutines *g, const struct go_times *t, bool is_range,
+		      const char *name)
 {
 	for (size_t i = 0; i < (is_range ? t->by_range.n : t->by_reason.n); i++) {
 		const struct named_ns *x = is_range ? &t->by_range.v[i] : &t->by_reason.v[i];
@@ -95,7 +104,8 @@ static void a_life_is_divided_among_its_states(void **state)
 	assert_int_equal(named(g, &w->times, true, "GC mark assist"), 100);
 	assert_int_equal(w->times.total, 1700);
 	assert_int_equal(w->times.unknown, 0);
-	/* the profiles: not the wait before its first run, the waker's stack, none after the system call */
+	/* the profiles: not the wait before its first run, the waker's stack, none after the system
+	 * call */
 	assert_int_equal(g->profiles[PROFILE_SYNC].samples.v[3].ns, 400);
 	assert_int_equal(g->profiles[PROFILE_SYSCALL].samples.v[5].ns, 400);
 	assert_int_equal(g->profiles[PROFILE_SCHED].samples.v[4].ns, 100);
@@ -123,8 +133,9 @@ static void what_is_open_at_the_end_is_closed_as_gos_summary_does(void **state)
 	EVENT(2000, EV_SYNC, .m = EVENT_NO_M, .id = 2);
 	goroutines_finish(g);
 	assert_int_equal(g->rows.v[0].times.execution, 200);
-	assert_int_equal(g->rows.v[0].times.syscall, 800);   /* all of it, */
-	assert_int_equal(g->rows.v[0].times.sched_wait, 700); /* and what was after the loss of its P once more */
+	assert_int_equal(g->rows.v[0].times.syscall, 800); /* all of it, */
+	assert_int_equal(g->rows.v[0].times.sched_wait,
+			 700); /* and what was after the loss of its P once more */
 	assert_int_equal(g->profiles[PROFILE_SYSCALL].count, 0); /* has not ended */
 	goroutines_free(g);
 }
@@ -170,7 +181,8 @@ static void those_that_never_end_are_found_by_who_made_them(void **state)
 	EVENT(1010, EV_PROC_STATUS, .id = 0, .status = 1, .p = EVENT_NO_P);
 	EVENT(1020, EV_GO_STATUS, .id = 1, .status = 2, .p = 0);
 	for (uint64_t i = 2; i < 12; i++)
-		EVENT(1000 + 100 * i, EV_GO_CREATE, .id = i, .g = 1, .start_stack = 2, .stack = i < 9 ? 4 : 5);
+		EVENT(1000 + 100 * i, EV_GO_CREATE, .id = i, .g = 1, .start_stack = 2,
+		      .stack = i < 9 ? 4 : 5);
 	EVENT(3000, EV_GO_BLOCK, .g = 1, NAME("sleep"), .stack = 3);
 	EVENT(3010, EV_GO_START, .id = 2);
 	EVENT(3020, EV_GO_DESTROY, .g = 2);

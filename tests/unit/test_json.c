@@ -92,7 +92,8 @@ static void numbers_keep_every_digit(void **state)
 	json_double(j, NAN);
 	json_double(j, INFINITY);
 	json_array_end(j);
-	expect(&o, "[18446744073709551615,-9223372036854775808,0.1,0.3333333333333333,-2,null,null]");
+	expect(&o,
+	       "[18446744073709551615,-9223372036854775808,0.1,0.3333333333333333,-2,null,null]");
 }
 
 static void strings_hold_any_bytes(void **state)
@@ -105,12 +106,13 @@ static void strings_hold_any_bytes(void **state)
 		{ "", 0, "\"\"" },
 		{ "a\"\\\n\t\r", 6, "\"a\\\"\\\\\\n\\t\\r\"" },
 		{ "\0\x1b[31m\x7f", 7, "\"\\u0000\\u001b[31m\\u007f\"" },
-		{ "\xc2\x9b", 2, "\"\\u009b\"" },                        /* C1: a terminal's CSI */
+		{ "\xc2\x9b", 2, "\"\\u009b\"" }, /* C1: a terminal's CSI */
 		{ "\xe2\x80\xa8\xe2\x80\xa9", 6, "\"\\u2028\\u2029\"" },
-		{ "h\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x90\xb9", 12, "\"h\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x90\xb9\"" },
-		{ "\xff\xc3", 2, "\"\\ufffd\\ufffd\"" },                 /* no lead byte; cut off */
-		{ "\xc0\xaf", 2, "\"\\ufffd\\ufffd\"" },                 /* too long a form of '/' */
-		{ "\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"" },      /* a surrogate */
+		{ "h\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x90\xb9", 12,
+		  "\"h\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x90\xb9\"" },
+		{ "\xff\xc3", 2, "\"\\ufffd\\ufffd\"" },            /* no lead byte; cut off */
+		{ "\xc0\xaf", 2, "\"\\ufffd\\ufffd\"" },            /* too long a form of '/' */
+		{ "\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"" }, /* a surrogate */
 		{ "\xf4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\"" }, /* above U+10FFFF */
 		{ "\xe4\xb8q", 3, "\"\\ufffd\\ufffdq\"" },
 	};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_profile.c - profiles for other tools: what they hold, that those read them, whatever the names are. */
+/* test_profile.c - profiles for other tools: what they hold, that those read them, whatever the
+ * names are. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +23,10 @@
 static const struct frame
 	leaf = { .pc = 0x401234, .func = "main.leaf", .file = "/src/a.go", .line = 12 },
 	other_pc = { .pc = 0x401240, .func = "main.leaf", .file = "/src/a.go", .line = 13 },
-	middle = { .pc = 0x402000, .func = "main.(*T[...]).middle", .file = "/src/b.go", .line = 70000 },
+	middle = { .pc = 0x402000,
+		   .func = "main.(*T[...]).middle",
+		   .file = "/src/b.go",
+		   .line = 70000 },
 	root = { .pc = UINT64_MAX, .func = "main.root", .file = "/src/a.go", .line = 1 };
 
 struct stack {
@@ -41,7 +45,7 @@ static const struct frame *frames(const void *self, uint32_t number, unsigned *n
 
 static struct profile profile_of(const struct stack *v, size_t n)
 {
-	struct profile p = {0};
+	struct profile p = { 0 };
 
 	for (size_t i = 0; i < n; i++)
 		*vec_push(&p.samples) = v[i].sample;
@@ -49,7 +53,7 @@ static struct profile profile_of(const struct stack *v, size_t n)
 }
 
 static const struct stack simple[] = {
-	{ .sample = { 1, 5 } },                      /* no stack */
+	{ .sample = { 1, 5 } }, /* no stack */
 	{ { leaf, middle, root }, 3, { 2, 3000000000 } },
 	{ { middle, root }, 2, { 0, 0 } },           /* another profile's */
 	{ { other_pc, middle, root }, 3, { 4, 7 } }, /* the names of the first again */
@@ -60,22 +64,29 @@ static const struct stack hostile[] = {
 	{ .n = 0 },
 	{ { { .pc = 1, .func = "a;b\n1 2\r\xff", .file = "\xc0\xaf" },
 	    { .pc = 2, .func = "", .file = NULL },
-	    { .pc = 3, .func = "h\xc3\xa9 \xc2\x9b[31m\x7f\xed\xa0\x80" } }, 3, { UINT64_MAX, UINT64_MAX } },
+	    { .pc = 3, .func = "h\xc3\xa9 \xc2\x9b[31m\x7f\xed\xa0\x80" } },
+	  3,
+	  { UINT64_MAX, UINT64_MAX } },
 };
 
 /* What profile_pprof writes of it, unpacked. */
-static Pprof__Profile *pprof_of(const struct stack *v, size_t n, uint64_t duration_ns, uint64_t time_ns)
+static Pprof__Profile *pprof_of(const struct stack *v, size_t n, uint64_t duration_ns,
+				uint64_t time_ns)
 {
 	struct profile p = profile_of(v, n);
 	char *bytes;
 	size_t size;
 	FILE *f = open_memstream(&bytes, &size);
 
-	assert_int_equal(profile_pprof(f, &p, &(struct stack_source){ frames, v }, duration_ns, time_ns), 0);
+	assert_int_equal(
+		profile_pprof(f, &p, &(struct stack_source){ frames, v }, duration_ns, time_ns), 0);
 	fclose(f);
 
 	static uint8_t out[1 << 20];
-	z_stream z = { .next_in = (uint8_t *)bytes, .avail_in = (uInt)size, .next_out = out, .avail_out = sizeof(out) };
+	z_stream z = { .next_in = (uint8_t *)bytes,
+		       .avail_in = (uInt)size,
+		       .next_out = out,
+		       .avail_out = sizeof(out) };
 
 	assert_int_equal(inflateInit2(&z, MAX_WBITS + 16), Z_OK);
 	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
@@ -90,7 +101,8 @@ static Pprof__Profile *pprof_of(const struct stack *v, size_t n, uint64_t durati
 	return ret;
 }
 
-static void expect_type(const Pprof__Profile *p, const Pprof__ValueType *v, const char *type, const char *unit)
+static void expect_type(const Pprof__Profile *p, const Pprof__ValueType *v, const char *type,
+			const char *unit)
 {
 	assert_string_equal(p->string_table[v->type], type);
 	assert_string_equal(p->string_table[v->unit], unit);
@@ -112,7 +124,8 @@ static void the_head_is_that_of_go_tool_trace(void **state)
 	pprof__profile__free_unpacked(p, NULL);
 }
 
-static void expect_sample(const Pprof__Profile *p, size_t i, int64_t count, int64_t ns, size_t n, const uint64_t *pcs)
+static void expect_sample(const Pprof__Profile *p, size_t i, int64_t count, int64_t ns, size_t n,
+			  const uint64_t *pcs)
 {
 	const Pprof__Sample *s = p->sample[i];
 
@@ -185,7 +198,8 @@ static void names_become_utf8_and_sums_stay_positive(void **state)
 	assert_string_equal(p->string_table[p->function[0]->filename], FFFD FFFD);
 	assert_string_equal(p->string_table[p->function[1]->name], "");
 	assert_int_equal(p->function[1]->filename, 0);
-	assert_string_equal(p->string_table[p->function[2]->name], "h\xc3\xa9 \xc2\x9b[31m\x7f" FFFD FFFD FFFD);
+	assert_string_equal(p->string_table[p->function[2]->name],
+			    "h\xc3\xa9 \xc2\x9b[31m\x7f" FFFD FFFD FFFD);
 	pprof__profile__free_unpacked(p, NULL);
 }
 
@@ -212,13 +226,16 @@ static void go_tool_pprof_reads_it(void **state)
 		vec_free(&p.samples);
 		skip();
 	}
-	assert_int_equal(profile_pprof(f, &p, &(struct stack_source){ frames, simple }, 1500000000, 1700000000000000000),
+	assert_int_equal(profile_pprof(f, &p, &(struct stack_source){ frames, simple }, 1500000000,
+				       1700000000000000000),
 			 0);
 	fclose(f);
 	vec_free(&p.samples);
 
-	CLEANUP(freep) char *command = xasprintf("TZ=UTC PPROF_TMPDIR=%s go tool pprof -raw %s 2>/dev/null | sed '/^Mappings/,$d'",
-						  b->dir, path);
+	CLEANUP(freep)
+	char *command = xasprintf(
+		"TZ=UTC PPROF_TMPDIR=%s go tool pprof -raw %s 2>/dev/null | sed '/^Mappings/,$d'",
+		b->dir, path);
 	CLEANUP(freep) char *raw = output_of(command);
 
 	assert_string_equal(raw,
@@ -239,7 +256,8 @@ static void go_tool_pprof_reads_it(void **state)
 			    "     4: 0x401240 M=1 main.leaf /src/a.go:13:0 s=0\n");
 }
 
-static void expect_folded(const struct stack *v, size_t n, enum folded_weight weight, const char *wanted)
+static void expect_folded(const struct stack *v, size_t n, enum folded_weight weight,
+			  const char *wanted)
 {
 	struct profile p = profile_of(v, n);
 	char *text;
@@ -269,7 +287,8 @@ static void folded_is_a_line_per_list_of_names_heaviest_first(void **state)
 static void a_name_cannot_break_a_folded_line(void **state)
 {
 	expect_folded(hostile, ARRAY_SIZE(hostile), FOLDED_NS,
-		      "h\xc3\xa9 ?[31m?" FFFD FFFD FFFD ";[unknown];a:b?1 2?" FFFD " 18446744073709551615\n");
+		      "h\xc3\xa9 ?[31m?" FFFD FFFD FFFD ";[unknown];a:b?1 2?" FFFD
+		      " 18446744073709551615\n");
 }
 
 /* Both renderers into f; what they say. */
@@ -304,7 +323,8 @@ static void what_could_not_be_written_is_told(void **state)
 {
 	signal(SIGPIPE, SIG_IGN);
 	expect_error(fopen("/dev/full", "w"), fopen("/dev/full", "w"), -ENOSPC);
-	expect_error(unbuffered(fopen("/dev/full", "w")), unbuffered(fopen("/dev/full", "w")), -ENOSPC);
+	expect_error(unbuffered(fopen("/dev/full", "w")), unbuffered(fopen("/dev/full", "w")),
+		     -ENOSPC);
 	expect_error(broken_pipe(), broken_pipe(), -EPIPE);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_reader.c - traces made by hand, one rule each (tests/corpus), with the verdict of golang.org/x/exp/trace: ours is the
- * same for all of them.
+ * test_reader.c - traces made by hand, one rule each (tests/corpus), with the verdict of
+ * golang.org/x/exp/trace: ours is the same for all of them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,10 @@ static const char *verdict(const char *path, uint64_t *events, struct why *why)
 	if (n == 0) {
 		while ((n = trace_reader_next(r, &ev)) > 0)
 			*events += event_parts(ev);
-		why_set(why, 0, "%s", n < 0 ? trace_reader_error(r) : trace_reader_flaw(r) ? trace_reader_flaw(r) : "ok");
+		why_set(why, 0, "%s",
+			n < 0                  ? trace_reader_error(r)
+			: trace_reader_flaw(r) ? trace_reader_flaw(r)
+					       : "ok");
 		trace_reader_close(r);
 	}
 	close(fd);
@@ -66,10 +69,12 @@ static void the_verdict_on_every_file_is_that_of_gos_reader(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-/* Every prefix of a trace and every trace with one byte changed: read to some end, with a sentence if it is a bad one. */
+/* Every prefix of a trace and every trace with one byte changed: read to some end, with a sentence
+ * if it is a bad one. */
 static void no_damage_makes_it_crash_or_hang(void **state)
 {
-	static const char *const names[] = { CORPUS "hdr-22.trace", CORPUS "hdr-26.trace", CORPUS "s-destroy-22.trace" };
+	static const char *const names[] = { CORPUS "hdr-22.trace", CORPUS "hdr-26.trace",
+					     CORPUS "s-destroy-22.trace" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct buf b = { 0 };

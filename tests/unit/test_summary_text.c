@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_summary_text.c - the screen after a recording fits, whatever the target is called and did. */
+/* test_summary_text.c - the screen after a recording fits, whatever the target is called and did.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -25,7 +26,8 @@ static char *long_name(int i)
 	return name;
 }
 
-static char *text_of(const struct goroutines *g, const struct gc *gc, const struct summary_text_info *info)
+static char *text_of(const struct goroutines *g, const struct gc *gc,
+		     const struct summary_text_info *info)
 {
 	char *text = NULL;
 	size_t n = 0;
@@ -65,10 +67,15 @@ static void fill(struct goroutines *g, struct gc *gc, char *names[FUNCTIONS])
 
 	*vec_push(&g->names) = xstrdup("wait for debug call, or something that a later Go says");
 	for (int i = 0; i < FUNCTIONS; i++) {
-		struct go_group k = { .name = names[i] = long_name(i), .count = 9999999, .times = {
-			.execution = 99949000000, .sched_wait = 999500000, .blocked = 99949000000, .syscall = 999500 } };
+		struct go_group k = { .name = names[i] = long_name(i),
+				      .count = 9999999,
+				      .times = { .execution = 99949000000,
+						 .sched_wait = 999500000,
+						 .blocked = 99949000000,
+						 .syscall = 999500 } };
 
-		*vec_push(&k.times.by_reason) = (struct named_ns){ (uint32_t)g->names.n - 1, 99949000000 };
+		*vec_push(&k.times.by_reason) =
+			(struct named_ns){ (uint32_t)g->names.n - 1, 99949000000 };
 		*vec_push(&g->groups) = k;
 	}
 	for (unsigned i = 0; i < 5; i++)
@@ -80,8 +87,10 @@ static void fill(struct goroutines *g, struct gc *gc, char *names[FUNCTIONS])
 	gc->cycles = 999999;
 	gc->mark_ns = gc->assist_ns = 999500000;
 	gc->heap_peak_bytes = gc->goal_last_bytes = 99999000000;
-	*vec_push(&gc->stw) = (struct gc_stw){ .kind = { long_name(0), LONG_NAME }, .count = 9999999, .total_ns = 999500000,
-		.max_ns = 999500000 };
+	*vec_push(&gc->stw) = (struct gc_stw){ .kind = { long_name(0), LONG_NAME },
+					       .count = 9999999,
+					       .total_ns = 999500000,
+					       .max_ns = 999500000 };
 	gc->stw_count = 9999999;
 	gc->stw_ns = 999500000;
 }
@@ -99,14 +108,29 @@ static void long_names_and_large_numbers_fit_the_screen(void **state)
 	char *names[FUNCTIONS];
 	struct goroutines *g = goroutines_new(&options);
 	struct gc *gc = gc_new(GC_UTIL_DEFAULT);
-	struct order_counts counts = {.events = 99999999999, .repairs = 99999999, .dropped = 99999999,
-		.records = 99999999999};
+	struct order_counts counts = { .events = 99999999999,
+				       .repairs = 99999999,
+				       .dropped = 99999999,
+				       .records = 99999999999 };
 	char *name = long_name(0);
 	struct summary_text_info info = {
-		.command = name, .go_version = name, .output = "-", .pid = 4194304, .bytes = 999999999999,
-		.duration_ns = 9999999000000000, .target_cpu_ns = 9999999000000000, .traps = 99999999999, .trap_ns = 9999,
-		.attach_ns = 999500000, .detach_ns = 999500000, .first_record_ns = 999500000, .lost = 99999999999,
-		.unread_stacks = 99999999, .bad_reads = 99999999, .target_execed = true, .counts = &counts,
+		.command = name,
+		.go_version = name,
+		.output = "-",
+		.pid = 4194304,
+		.bytes = 999999999999,
+		.duration_ns = 9999999000000000,
+		.target_cpu_ns = 9999999000000000,
+		.traps = 99999999999,
+		.trap_ns = 9999,
+		.attach_ns = 999500000,
+		.detach_ns = 999500000,
+		.first_record_ns = 999500000,
+		.lost = 99999999999,
+		.unread_stacks = 99999999,
+		.bad_reads = 99999999,
+		.target_execed = true,
+		.counts = &counts,
 	};
 
 	fill(g, gc, names);
@@ -123,9 +147,10 @@ static void nothing_recorded_is_told_without_nonsense(void **state)
 {
 	struct goroutines *g = goroutines_new(&options);
 	struct gc *gc = gc_new(GC_UTIL_DEFAULT);
-	struct order_counts counts = {0};
-	struct summary_text_info info = {.command = "app", .go_version = "go1.26", .output = "t", .pid = 1,
-		.counts = &counts};
+	struct order_counts counts = { 0 };
+	struct summary_text_info info = {
+		.command = "app", .go_version = "go1.26", .output = "t", .pid = 1, .counts = &counts
+	};
 
 	goroutines_finish(g);
 	gc_finish(gc, false);
@@ -145,7 +170,8 @@ static void a_report_of_the_same_has_no_line_too_long(void **state)
 	char *names[FUNCTIONS];
 	struct goroutines *g = goroutines_new(&options);
 	struct gc *gc = gc_new(GC_UTIL_DEFAULT);
-	struct annotations *a = annotations_new(&(struct annotations_options){ .stacks = options.stacks });
+	struct annotations *a =
+		annotations_new(&(struct annotations_options){ .stacks = options.stacks });
 	struct findings findings;
 	char *text = NULL;
 	size_t n = 0;
@@ -157,8 +183,17 @@ static void a_report_of_the_same_has_no_line_too_long(void **state)
 	annotations_finish(a, false);
 	findings_of(g, gc, &findings);
 	assert_true(findings.list.n > 2);
-	const struct report r = { .file = names[0], .minor = 26, .bytes = 999999999999, .go_version = names[1], .command = names[2],
-		.lost = 99999999999, .losses = 9999999, .g = g, .gc = gc, .annotations = a, .findings = &findings };
+	const struct report r = { .file = names[0],
+				  .minor = 26,
+				  .bytes = 999999999999,
+				  .go_version = names[1],
+				  .command = names[2],
+				  .lost = 99999999999,
+				  .losses = 9999999,
+				  .g = g,
+				  .gc = gc,
+				  .annotations = a,
+				  .findings = &findings };
 	const struct report_options o = { .rows = 10 };
 	FILE *f = open_memstream(&text, &n);
 

@@ -9,33 +9,35 @@
 
 enum { SLOTS = 1024 };
 
-struct region {                /* open on a goroutine */
+struct region { /* open on a goroutine */
 	uint64_t task, begin_ns;
-	uint32_t group;        /* index in annotations.regions */
+	uint32_t group; /* index in annotations.regions */
 };
 
 /* A goroutine with open regions, or without a name. Any other one has a name. */
 struct go {
 	uint64_t id;
-	bool is_nameless;      /* no transition had a stack yet: counts as a system goroutine */
-	bool is_system;        /* told by its name or, the same function, the outermost frame of its regions */
+	bool is_nameless; /* no transition had a stack yet: counts as a system goroutine */
+	bool is_system;   /* told by its name or, the same function, the outermost frame of its
+			     regions */
 	VEC(struct region) open;
 };
 
 struct task {
 	uint64_t id;
 	bool has_begin, has_end;
-	bool is_open;          /* begun and not ended since: an end knows the name */
-	bool is_queued;        /* in state.ended */
-	uint32_t group;        /* index in annotations.tasks */
-	uint32_t open_group;   /* of the begin */
+	bool is_open;        /* begun and not ended since: an end knows the name */
+	bool is_queued;      /* in state.ended */
+	uint32_t group;      /* index in annotations.tasks */
+	uint32_t open_group; /* of the begin */
 	uint64_t begin_ns, end_ns;
 };
 
 struct annotations_state {
 	uint64_t syncs, sync_ns;
 	bool has_begun;
-	/* goroutine -> index + 1 in goes; and how many have these low bits: what is 0 spares a lookup */
+	/* goroutine -> index + 1 in goes; and how many have these low bits: what is 0 spares a
+	 * lookup */
 	struct map64 go_index;
 	VEC(struct go) goes;
 	VEC(uint32_t) free_goes;
@@ -46,9 +48,9 @@ struct annotations_state {
 	VEC(uint32_t) free_slots;
 	uint64_t ended[TASKS_KEPT]; /* task ids, a ring */
 	size_t n_ended, first_ended;
-	struct map64 done;     /* task id / 64 -> a bit for each that was folded and forgotten */
+	struct map64 done; /* task id / 64 -> a bit for each that was folded and forgotten */
 	struct map64 task_groups, region_groups; /* hash -> index + 1 */
-	struct map64 detail_index; /* task id -> index + 1 in annotations.details */
+	struct map64 detail_index;               /* task id -> index + 1 in annotations.details */
 	uint64_t details_of_id;
 	bool has_details_of_id;
 };
@@ -57,25 +59,101 @@ struct annotations_state {
 
 /* As Go's int(math.Log(ns) / log(10^(1/5))) rounds: a power of ten is in the bucket below. */
 const uint64_t time_bucket_ns[TIME_BUCKETS] = {
-	0, 2, 3, 4, 7,
-	11, 16, 26, 40, 64,
-	101, 159, 252, 399, 631,
-	1001, 1585, 2512, 3982, 6310,
-	10001, 15849, 25119, 39811, 63096,
-	100001, 158490, 251189, 398108, 630958,
-	1000001, 1584894, 2511887, 3981072, 6309574,
-	10000001, 15848932, 25118865, 39810718, 63095735,
-	100000001, 158489320, 251188644, 398107171, 630957345,
-	1000000001, 1584893193, 2511886432, 3981071706, 6309573445,
-	10000000001, 15848931925, 25118864316, 39810717056, 63095734449,
-	100000000001, 158489319247, 251188643151, 398107170554, 630957344481,
-	1000000000001, 1584893192462, 2511886431510, 3981071705535, 6309573444802,
-	10000000000001, 15848931924612, 25118864315096, 39810717055350, 63095734448020,
-	100000000000001, 158489319246112, 251188643150959, 398107170553500, 630957344480196,
-	1000000000000003, 1584893192461115, 2511886431509595, 3981071705534988, 6309573444801944,
-	10000000000000071, 15848931924611218, 25118864315095883, 39810717055349781, 63095734448019733,
-	100000000000000457, 158489319246111761, 251188643150959984, 398107170553499616, 630957344480195776,
-	1000000000000002113, 1584893192461124992, 2511886431509593856, 3981071705534986497, 6309573444801942017,
+	0,
+	2,
+	3,
+	4,
+	7,
+	11,
+	16,
+	26,
+	40,
+	64,
+	101,
+	159,
+	252,
+	399,
+	631,
+	1001,
+	1585,
+	2512,
+	3982,
+	6310,
+	10001,
+	15849,
+	25119,
+	39811,
+	63096,
+	100001,
+	158490,
+	251189,
+	398108,
+	630958,
+	1000001,
+	1584894,
+	2511887,
+	3981072,
+	6309574,
+	10000001,
+	15848932,
+	25118865,
+	39810718,
+	63095735,
+	100000001,
+	158489320,
+	251188644,
+	398107171,
+	630957345,
+	1000000001,
+	1584893193,
+	2511886432,
+	3981071706,
+	6309573445,
+	10000000001,
+	15848931925,
+	25118864316,
+	39810717056,
+	63095734449,
+	100000000001,
+	158489319247,
+	251188643151,
+	398107170554,
+	630957344481,
+	1000000000001,
+	1584893192462,
+	2511886431510,
+	3981071705535,
+	6309573444802,
+	10000000000001,
+	15848931924612,
+	25118864315096,
+	39810717055350,
+	63095734448020,
+	100000000000001,
+	158489319246112,
+	251188643150959,
+	398107170553500,
+	630957344480196,
+	1000000000000003,
+	1584893192461115,
+	2511886431509595,
+	3981071705534988,
+	6309573444801944,
+	10000000000000071,
+	15848931924611218,
+	25118864315095883,
+	39810717055349781,
+	63095734448019733,
+	100000000000000457,
+	158489319246111761,
+	251188643150959984,
+	398107170553499616,
+	630957344480195776,
+	1000000000000002113,
+	1584893192461124992,
+	2511886431509593856,
+	3981071705534986497,
+	6309573444801942017,
 };
 
 unsigned time_bucket(uint64_t ns)
@@ -107,7 +185,8 @@ static void tally_add(struct tally *t, uint32_t kind)
 	}
 	if (low == t->rows.n || t->rows.v[low].kind != kind) {
 		vec_push(&t->rows);
-		memmove(&t->rows.v[low + 1], &t->rows.v[low], (t->rows.n - 1 - low) * sizeof(t->rows.v[0]));
+		memmove(&t->rows.v[low + 1], &t->rows.v[low],
+			(t->rows.n - 1 - low) * sizeof(t->rows.v[0]));
 		t->rows.v[low] = (struct tally_row){ kind, 0 };
 	}
 	t->rows.v[low].n++;
@@ -169,7 +248,8 @@ static bool is_system_function(const char *name)
 static const struct frame *outermost(const struct annotations *a, uint32_t stack)
 {
 	unsigned n = 0;
-	const struct frame *f = stack ? a->options.stacks.frames(a->options.stacks.self, stack, &n) : NULL;
+	const struct frame *f =
+		stack ? a->options.stacks.frames(a->options.stacks.self, stack, &n) : NULL;
 
 	return n ? &f[n - 1] : NULL;
 }
@@ -207,7 +287,9 @@ static uint32_t region_group(struct annotations *a, struct str name, uint32_t st
 
 static struct task_detail *detail_get(const struct annotations *a, uint64_t task)
 {
-	uint64_t *i = a->state->detail_index.n || a->state->detail_index.has_zero ? map64_get(&a->state->detail_index, task) : NULL;
+	uint64_t *i = a->state->detail_index.n || a->state->detail_index.has_zero
+			      ? map64_get(&a->state->detail_index, task)
+			      : NULL;
 
 	return i ? &a->details.v[*i - 1] : NULL;
 }
@@ -221,10 +303,13 @@ static struct task_detail *detail_at(struct annotations *a, uint64_t task, const
 	if (d || !wanted)
 		return d;
 	if (!(a->state->has_details_of_id && task == a->state->details_of_id) &&
-	    !(name && name->n == strlen(wanted) && !memcmp(name->n ? name->s : "", wanted, name->n)))
+	    !(name && name->n == strlen(wanted) &&
+	      !memcmp(name->n ? name->s : "", wanted, name->n)))
 		return NULL;
 	d = vec_push(&a->details);
-	*d = (struct task_detail){ .id = task, .parent = EVENT_NO_TASK, .name = keep((struct str){ "", 0 }) };
+	*d = (struct task_detail){ .id = task,
+				   .parent = EVENT_NO_TASK,
+				   .name = keep((struct str){ "", 0 }) };
 	*map64_at(&a->state->detail_index, task) = a->details.n;
 	return d;
 }
@@ -238,24 +323,31 @@ static void detail_goroutine(struct task_detail *d, uint64_t g)
 	if (i < d->goroutines.n && d->goroutines.v[i] == g)
 		return;
 	vec_push(&d->goroutines);
-	memmove(&d->goroutines.v[i + 1], &d->goroutines.v[i], (d->goroutines.n - 1 - i) * sizeof(d->goroutines.v[0]));
+	memmove(&d->goroutines.v[i + 1], &d->goroutines.v[i],
+		(d->goroutines.n - 1 - i) * sizeof(d->goroutines.v[0]));
 	d->goroutines.v[i] = g;
 }
 
-static void detail_event(struct annotations *a, uint64_t task, enum task_event_kind kind, const struct event *ev)
+static void detail_event(struct annotations *a, uint64_t task, enum task_event_kind kind,
+			 const struct event *ev)
 {
 	struct task_detail *d = detail_at(a, task, kind == TASK_BEGIN ? &ev->name : NULL);
 
 	if (!d)
 		return;
 	*vec_push(&d->events) = (struct task_event){
-		.ts_ns = ev->ts_ns, .g = ev->g, .kind = kind, .stack = ev->stack,
-		.name = keep(kind == TASK_END ? d->name : ev->name), .text = keep(kind == TASK_LOG ? ev->text : (struct str){ 0 }),
+		.ts_ns = ev->ts_ns,
+		.g = ev->g,
+		.kind = kind,
+		.stack = ev->stack,
+		.name = keep(kind == TASK_END ? d->name : ev->name),
+		.text = keep(kind == TASK_LOG ? ev->text : (struct str){ 0 }),
 	};
 	detail_goroutine(d, ev->g);
 }
 
-static void set_detail(struct annotations *a, const struct task *t, struct str name, uint64_t parent)
+static void set_detail(struct annotations *a, const struct task *t, struct str name,
+		       uint64_t parent)
 {
 	struct task_detail *d = detail_get(a, t->id);
 
@@ -274,8 +366,8 @@ static void set_detail(struct annotations *a, const struct task *t, struct str n
 }
 
 /* A region ends with its goroutine, or at its own end. */
-static void detail_region_end(struct annotations *a, const struct go *go, const struct region *r, uint64_t now,
-			      const struct event *ev)
+static void detail_region_end(struct annotations *a, const struct go *go, const struct region *r,
+			      uint64_t now, const struct event *ev)
 {
 	struct task_detail *d = a->details.n ? detail_get(a, r->task) : NULL;
 	bool is_own = ev->type == EV_REGION_END;
@@ -283,8 +375,13 @@ static void detail_region_end(struct annotations *a, const struct go *go, const 
 	if (!d)
 		return;
 	*vec_push(&d->events) = (struct task_event){
-		.ts_ns = now, .g = go->id, .kind = TASK_REGION_END, .is_goroutine_end = !is_own, .stack = is_own ? ev->stack : 0,
-		.name = keep(a->regions.v[r->group].name), .text = keep((struct str){ 0 }),
+		.ts_ns = now,
+		.g = go->id,
+		.kind = TASK_REGION_END,
+		.is_goroutine_end = !is_own,
+		.stack = is_own ? ev->stack : 0,
+		.name = keep(a->regions.v[r->group].name),
+		.text = keep((struct str){ 0 }),
 	};
 }
 
@@ -455,7 +552,8 @@ static void create_go(struct annotations *a, const struct event *ev)
 {
 	struct annotations_state *s = a->state;
 	struct go *creator = go_get(s, ev->g);
-	bool is_named = ev->type != EV_GO_CREATE_SYSCALL && ev->start_stack, inherits = creator && creator->open.n;
+	bool is_named = ev->type != EV_GO_CREATE_SYSCALL && ev->start_stack,
+	     inherits = creator && creator->open.n;
 
 	if (is_named && !inherits)
 		return;
@@ -466,7 +564,9 @@ static void create_go(struct annotations *a, const struct event *ev)
 	if (inherits) {
 		uint32_t stack = ev->type == EV_GO_CREATE_SYSCALL ? 0 : ev->stack;
 
-		*vec_push(&go->open) = (struct region){ task, ev->ts_ns, region_group(a, (struct str){ "", 0 }, stack) };
+		*vec_push(&go->open) =
+			(struct region){ task, ev->ts_ns,
+					 region_group(a, (struct str){ "", 0 }, stack) };
 	}
 	if (is_named)
 		name_go(a, ev->id, ev->start_stack);
@@ -483,7 +583,8 @@ static void status_go(struct annotations *a, const struct event *ev)
 }
 
 /* It ends, or blocks for ever. */
-static void __attribute__((noinline)) end_go(struct annotations *a, const struct event *ev, uint64_t now)
+static void __attribute__((noinline))
+end_go(struct annotations *a, const struct event *ev, uint64_t now)
 {
 	struct go *go = go_get(a->state, ev->g);
 
@@ -519,7 +620,8 @@ static void begin_region(struct annotations *a, const struct event *ev)
 
 	if (!go->is_nameless && !go->open.n)
 		go->is_system = f && is_system_function(f->func);
-	*vec_push(&go->open) = (struct region){ ev->id, ev->ts_ns, region_group(a, ev->name, ev->stack) };
+	*vec_push(&go->open) =
+		(struct region){ ev->id, ev->ts_ns, region_group(a, ev->name, ev->stack) };
 	mention(a, ev->id);
 	detail_event(a, ev->id, TASK_REGION_BEGIN, ev);
 }
@@ -637,7 +739,8 @@ static int compare_str(struct str a, struct str b)
 
 static int by_task_name(const void *a, const void *b)
 {
-	return compare_str(((const struct task_group *)a)->name, ((const struct task_group *)b)->name);
+	return compare_str(((const struct task_group *)a)->name,
+			   ((const struct task_group *)b)->name);
 }
 
 static int by_region_name(const void *a, const void *b)
@@ -669,7 +772,8 @@ static void finish_details(struct annotations *a, uint64_t end)
 		qsort(a->details.v, a->details.n, sizeof(a->details.v[0]), by_begin);
 }
 
-/* A group is made when a region begins; one whose regions all were of system goroutines has nothing to tell. */
+/* A group is made when a region begins; one whose regions all were of system goroutines has nothing
+ * to tell. */
 static void drop_empty_groups(struct annotations *a)
 {
 	size_t n = 0;
@@ -702,7 +806,8 @@ void annotations_finish(struct annotations *a, bool is_broken)
 		const struct go *go = &s->goes.v[slot - 1];
 
 		for (size_t i = 0; i < go->open.n && !go->is_nameless && !go->is_system; i++)
-			add_duration(&a->regions.v[go->open.v[i].group].all, go->open.v[i].begin_ns, end);
+			add_duration(&a->regions.v[go->open.v[i].group].all, go->open.v[i].begin_ns,
+				     end);
 	}
 	finish_details(a, end);
 	drop_empty_groups(a);

@@ -7,7 +7,7 @@
 
 struct column {
 	const char *what;
-	size_t offset;         /* in struct go_times */
+	size_t offset; /* in struct go_times */
 };
 
 static const struct column columns[] = {
@@ -42,28 +42,39 @@ static bool come_and_go(const struct go_group *g)
 	return !g || g->alive * 2 < g->count;
 }
 
-static void compare_groups(struct diff *d, const struct goroutines *ga, const struct go_group *a, const struct goroutines *gb,
-			   const struct go_group *b, double min_share)
+static void compare_groups(struct diff *d, const struct goroutines *ga, const struct go_group *a,
+			   const struct goroutines *gb, const struct go_group *b, double min_share)
 {
 	bool each = come_and_go(a) && come_and_go(b);
-	double per_a = each ? (double)(a ? a->count : 0) : seconds(ga), per_b = each ? (double)(b ? b->count : 0) : seconds(gb);
+	double per_a = each ? (double)(a ? a->count : 0) : seconds(ga),
+	       per_b = each ? (double)(b ? b->count : 0) : seconds(gb);
 	double rate = each ? per_b / seconds(gb) : 1; /* so many of the unit in a second of B */
 
-	/* of goroutines that stay, blocked is mostly idle: more of it is no news. Their waits are among the stacks */
+	/* of goroutines that stay, blocked is mostly idle: more of it is no news. Their waits are
+	 * among the stacks */
 	for (size_t i = 0; i < ARRAY_SIZE(columns) - !each; i++) {
 		double before = per_a > 0 ? column_of(a, &columns[i]) / per_a : 0;
 		double after = per_b > 0 ? column_of(b, &columns[i]) / per_b : 0;
 
-		add_row(d, (struct diff_row){
-			.kind = DIFF_GROUP, .what = columns[i].what, .name = (b ? b : a)->name,
-			.unit = each ? "a goroutine" : "a second", .before_ns = before, .after_ns = after,
-			.count_a = a ? a->count : 0, .count_b = b ? b->count : 0,
-			.weight_ns = each && !b ? -column_of(a, &columns[i]) / seconds(ga) : (after - before) * rate,
-		}, min_share);
+		add_row(d,
+			(struct diff_row){
+				.kind = DIFF_GROUP,
+				.what = columns[i].what,
+				.name = (b ? b : a)->name,
+				.unit = each ? "a goroutine" : "a second",
+				.before_ns = before,
+				.after_ns = after,
+				.count_a = a ? a->count : 0,
+				.count_b = b ? b->count : 0,
+				.weight_ns = each && !b ? -column_of(a, &columns[i]) / seconds(ga)
+							: (after - before) * rate,
+			},
+			min_share);
 	}
 }
 
-static const struct go_group *group_named(const struct goroutines *g, const struct map64 *index, const char *name)
+static const struct go_group *group_named(const struct goroutines *g, const struct map64 *index,
+					  const char *name)
 {
 	uint64_t *i = map64_get(index, hash_bytes(name, strlen(name), 5));
 
@@ -76,17 +87,20 @@ static struct map64 index_groups(const struct goroutines *g)
 
 	for (size_t i = 0; i < g->groups.n; i++)
 		if (g->groups.v[i].count)
-			*map64_at(&m, hash_bytes(g->groups.v[i].name, strlen(g->groups.v[i].name), 5)) = i + 1;
+			*map64_at(&m, hash_bytes(g->groups.v[i].name, strlen(g->groups.v[i].name),
+						 5)) = i + 1;
 	return m;
 }
 
-static void all_groups(struct diff *d, const struct goroutines *a, const struct goroutines *b, double min_share)
+static void all_groups(struct diff *d, const struct goroutines *a, const struct goroutines *b,
+		       double min_share)
 {
 	struct map64 in_a = index_groups(a), in_b = index_groups(b);
 
 	for (size_t i = 0; i < b->groups.n; i++)
 		if (b->groups.v[i].count)
-			compare_groups(d, a, group_named(a, &in_a, b->groups.v[i].name), b, &b->groups.v[i], min_share);
+			compare_groups(d, a, group_named(a, &in_a, b->groups.v[i].name), b,
+				       &b->groups.v[i], min_share);
 	for (size_t i = 0; i < a->groups.n; i++)
 		if (a->groups.v[i].count && !group_named(b, &in_b, a->groups.v[i].name))
 			compare_groups(d, a, &a->groups.v[i], b, NULL, min_share);
@@ -105,7 +119,7 @@ struct merged {
 
 struct merged_profile {
 	VEC(struct merged) list;
-	struct map64 index;    /* key -> place + 1 */
+	struct map64 index; /* key -> place + 1 */
 };
 
 static uint64_t key_of(const struct goroutines *g, uint32_t stack)
@@ -148,7 +162,8 @@ static const char *leaf_name(const struct goroutines *g, uint32_t stack)
 	const struct frame *f = g->options.stacks.frames(g->options.stacks.self, stack, &n);
 
 	for (unsigned i = 0; i < n; i++)
-		if (strncmp(f[i].func, "runtime.", 8) && strncmp(f[i].func, "syscall.", 8) && strncmp(f[i].func, "internal/", 9))
+		if (strncmp(f[i].func, "runtime.", 8) && strncmp(f[i].func, "syscall.", 8) &&
+		    strncmp(f[i].func, "internal/", 9))
 			return f[i].func;
 	return n ? f[0].func : "";
 }
@@ -158,17 +173,27 @@ static double mean(const struct merged *m)
 	return m && m->count ? (double)m->ns / (double)m->count : 0;
 }
 
-static void compare_stacks(struct diff *d, enum profile_kind kind, const struct goroutines *ga, const struct merged *a,
-			   const struct goroutines *gb, const struct merged *b, double min_share)
+static void compare_stacks(struct diff *d, enum profile_kind kind, const struct goroutines *ga,
+			   const struct merged *a, const struct goroutines *gb,
+			   const struct merged *b, double min_share)
 {
 	double rate = b ? (double)b->count / seconds(gb) : 0;
 
-	add_row(d, (struct diff_row){
-		.kind = DIFF_STACK, .what = profile_names[kind], .name = b ? leaf_name(gb, b->heaviest) : leaf_name(ga, a->heaviest),
-		.stack_a = a ? a->heaviest : 0, .stack_b = b ? b->heaviest : 0, .unit = "a wait",
-		.before_ns = mean(a), .after_ns = mean(b), .count_a = a ? a->count : 0, .count_b = b ? b->count : 0,
-		.weight_ns = b ? (mean(b) - mean(a)) * rate : -(double)a->ns / seconds(ga),
-	}, min_share);
+	add_row(d,
+		(struct diff_row){
+			.kind = DIFF_STACK,
+			.what = profile_names[kind],
+			.name = b ? leaf_name(gb, b->heaviest) : leaf_name(ga, a->heaviest),
+			.stack_a = a ? a->heaviest : 0,
+			.stack_b = b ? b->heaviest : 0,
+			.unit = "a wait",
+			.before_ns = mean(a),
+			.after_ns = mean(b),
+			.count_a = a ? a->count : 0,
+			.count_b = b ? b->count : 0,
+			.weight_ns = b ? (mean(b) - mean(a)) * rate : -(double)a->ns / seconds(ga),
+		},
+		min_share);
 }
 
 static const struct merged *find(const struct merged_profile *p, uint64_t key)
@@ -178,7 +203,8 @@ static const struct merged *find(const struct merged_profile *p, uint64_t key)
 	return i && *i ? &p->list.v[*i - 1] : NULL;
 }
 
-static void all_stacks(struct diff *d, const struct goroutines *a, const struct goroutines *b, double min_share)
+static void all_stacks(struct diff *d, const struct goroutines *a, const struct goroutines *b,
+		       double min_share)
 {
 	for (unsigned k = 0; k < PROFILE_KINDS; k++) {
 		struct merged_profile in_a, in_b;
@@ -186,10 +212,12 @@ static void all_stacks(struct diff *d, const struct goroutines *a, const struct 
 		merge(a, &a->profiles[k], &in_a);
 		merge(b, &b->profiles[k], &in_b);
 		for (size_t i = 0; i < in_b.list.n; i++)
-			compare_stacks(d, (enum profile_kind)k, a, find(&in_a, in_b.list.v[i].key), b, &in_b.list.v[i], min_share);
+			compare_stacks(d, (enum profile_kind)k, a, find(&in_a, in_b.list.v[i].key),
+				       b, &in_b.list.v[i], min_share);
 		for (size_t i = 0; i < in_a.list.n; i++)
 			if (!find(&in_b, in_a.list.v[i].key))
-				compare_stacks(d, (enum profile_kind)k, a, &in_a.list.v[i], b, NULL, min_share);
+				compare_stacks(d, (enum profile_kind)k, a, &in_a.list.v[i], b, NULL,
+					       min_share);
 		vec_free(&in_a.list);
 		vec_free(&in_b.list);
 		map64_free(&in_a.index);
@@ -201,12 +229,14 @@ static void all_stacks(struct diff *d, const struct goroutines *a, const struct 
 
 static int by_weight(const void *x, const void *y)
 {
-	double a = ((const struct diff_row *)x)->weight_ns, b = ((const struct diff_row *)y)->weight_ns;
+	double a = ((const struct diff_row *)x)->weight_ns,
+	       b = ((const struct diff_row *)y)->weight_ns;
 
 	return a < b ? 1 : a > b ? -1 : 0;
 }
 
-void diff_of(const struct goroutines *a, const struct goroutines *b, double min_share, struct diff *ret)
+void diff_of(const struct goroutines *a, const struct goroutines *b, double min_share,
+	     struct diff *ret)
 {
 	*ret = (struct diff){ 0 };
 	all_groups(ret, a, b, min_share);

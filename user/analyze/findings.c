@@ -15,10 +15,11 @@ struct evidence {
 	struct findings *out;
 };
 
-static struct finding *say(const struct evidence *e, enum finding_kind kind, uint64_t weight_ns, const char *fmt, ...)
-	PRINTF(4, 5);
+static struct finding *say(const struct evidence *e, enum finding_kind kind, uint64_t weight_ns,
+			   const char *fmt, ...) PRINTF(4, 5);
 
-static struct finding *say(const struct evidence *e, enum finding_kind kind, uint64_t weight_ns, const char *fmt, ...)
+static struct finding *say(const struct evidence *e, enum finding_kind kind, uint64_t weight_ns,
+			   const char *fmt, ...)
 {
 	struct finding *f = vec_push(&e->out->list);
 	va_list ap;
@@ -51,7 +52,8 @@ static const char *spell(char out[24], uint64_t ns)
 
 #define TIME(ns) spell((char[24]){ 0 }, (ns))
 
-/* The stack that weighs most in a profile: its number, 0 none, and its leaf outside of the runtime and sync. */
+/* The stack that weighs most in a profile: its number, 0 none, and its leaf outside of the runtime
+ * and sync. */
 static uint32_t heaviest(const struct evidence *e, enum profile_kind kind, const char **function)
 {
 	const struct profile *p = &e->g->profiles[kind];
@@ -66,7 +68,8 @@ static uint32_t heaviest(const struct evidence *e, enum profile_kind kind, const
 	*function = "";
 	for (unsigned i = 0; i < n; i++) {
 		*function = f[i].func;
-		if (strncmp(f[i].func, "runtime.", 8) && strncmp(f[i].func, "sync.", 5) && strncmp(f[i].func, "internal/", 9))
+		if (strncmp(f[i].func, "runtime.", 8) && strncmp(f[i].func, "sync.", 5) &&
+		    strncmp(f[i].func, "internal/", 9))
 			break;
 	}
 	return top;
@@ -89,9 +92,11 @@ static void too_few_ps(const struct evidence *e)
 	if (share(busy, e->capacity_ns) < 0.1)
 		return;
 	struct finding *f = say(e, FOUND_BUSY, busy,
-				"%" PRIu64 " Ps are too few: goroutines that were ready waited %s for one, %.1f at any moment; "
+				"%" PRIu64 " Ps are too few: goroutines that were ready waited %s "
+					   "for one, %.1f at any moment; "
 				"running code took %.0f %% of the Ps' time",
-				g->gomaxprocs, TIME(busy), share(busy, e->duration_ns), 100 * share(execution(g), e->capacity_ns));
+				g->gomaxprocs, TIME(busy), share(busy, e->duration_ns),
+				100 * share(execution(g), e->capacity_ns));
 
 	f->profile = PROFILE_SCHED;
 	f->has_profile = true;
@@ -104,7 +109,8 @@ static void slow_wakeups(const struct evidence *e)
 	if (share(ns, e->capacity_ns) < 0.1)
 		return;
 	say(e, FOUND_WAKEUP, ns,
-	    "goroutines were ready and waited %s although a P was idle: threads are slow to wake (host busy, CPU quota?)",
+	    "goroutines were ready and waited %s although a P was idle: threads are slow to wake "
+	    "(host busy, CPU quota?)",
 	    TIME(ns));
 }
 
@@ -112,12 +118,14 @@ static void worst_latency(const struct evidence *e)
 {
 	const struct goroutines *g = e->g;
 
-	if (!g->worst.n || g->worst.v[0].ns < 10000000 || g->worst.v[0].ns < 20 * latency_quantile(&g->waits, 0.99))
+	if (!g->worst.n || g->worst.v[0].ns < 10000000 ||
+	    g->worst.v[0].ns < 20 * latency_quantile(&g->waits, 0.99))
 		return;
 	const struct go_wait *w = &g->worst.v[0];
-	struct finding *f = say(e, FOUND_LATENCY, w->ns,
-				"one goroutine was ready for %s before it ran; 99 %% of all waits are below %s",
-				TIME(w->ns), TIME(latency_quantile(&g->waits, 0.99)));
+	struct finding *f =
+		say(e, FOUND_LATENCY, w->ns,
+		    "one goroutine was ready for %s before it ran; 99 %% of all waits are below %s",
+		    TIME(w->ns), TIME(latency_quantile(&g->waits, 0.99)));
 
 	f->function = g->groups.v[w->group].name;
 	f->at_ns = w->begin_ns;
@@ -133,12 +141,16 @@ static void leaks(const struct evidence *e)
 
 		if (!k->stack || k->alive < 50 || k->ended * 2 > k->created)
 			continue;
-		const struct frame *f = g->options.stacks.frames(g->options.stacks.self, k->stack, &n);
-		struct finding *found = say(e, FOUND_LEAK, k->alive * (g->last_ns - k->oldest_ns) / 100,
-					    "%" PRIu64 " of %" PRIu64 " goroutines made by %.100s never ended; the oldest is %s old%s%s",
-					    k->alive, k->created, n ? f[0].func : "(not known)", TIME(g->last_ns - k->oldest_ns),
-					    k->reason != NOT_BLOCKED ? ", blocked: " : "",
-					    k->reason != NOT_BLOCKED ? g->names.v[k->reason] : "");
+		const struct frame *f =
+			g->options.stacks.frames(g->options.stacks.self, k->stack, &n);
+		struct finding *found =
+			say(e, FOUND_LEAK, k->alive * (g->last_ns - k->oldest_ns) / 100,
+			    "%" PRIu64 " of %" PRIu64
+			    " goroutines made by %.100s never ended; the oldest is %s old%s%s",
+			    k->alive, k->created, n ? f[0].func : "(not known)",
+			    TIME(g->last_ns - k->oldest_ns),
+			    k->reason != NOT_BLOCKED ? ", blocked: " : "",
+			    k->reason != NOT_BLOCKED ? g->names.v[k->reason] : "");
 
 		found->function = g->groups.v[k->group].name;
 	}
@@ -158,8 +170,10 @@ static void locks(const struct evidence *e)
 
 	if (share(waits, e->duration_ns) < 0.5 || !top)
 		return;
-	struct finding *f = say(e, FOUND_LOCK, waits, "goroutines waited %s for locks and wait groups, most of all in %.120s",
-				TIME(waits), function);
+	struct finding *f =
+		say(e, FOUND_LOCK, waits,
+		    "goroutines waited %s for locks and wait groups, most of all in %.120s",
+		    TIME(waits), function);
 
 	f->function = function;
 	f->profile = PROFILE_SYNC;
@@ -173,14 +187,16 @@ static void syscalls(const struct evidence *e)
 	const char *function;
 
 	for (size_t i = 0; i < g->groups.n; i++)
-		if (strcmp(g->groups.v[i].name, "os/signal.loop")) /* waits for signals in something like a system call */
+		if (strcmp(g->groups.v[i].name, "os/signal.loop")) /* waits for signals in something
+								      like a system call */
 			blocked += g->groups.v[i].times.syscall_block;
 	if (share(blocked, e->duration_ns) < 0.2)
 		return;
 	heaviest(e, PROFILE_SYSCALL, &function);
 	struct finding *f = say(e, FOUND_SYSCALL, blocked,
-				"system calls held goroutines %s after their P was taken away, most of all in %.120s", TIME(blocked),
-				function);
+				"system calls held goroutines %s after their P was taken away, "
+				"most of all in %.120s",
+				TIME(blocked), function);
 
 	f->function = function;
 	f->profile = PROFILE_SYSCALL;
@@ -191,14 +207,17 @@ static void syscalls(const struct evidence *e)
 static void collector(const struct evidence *e)
 {
 	const struct gc *gc = e->gc;
-	uint64_t workers = gc->workers[GC_DEDICATED].ns + gc->workers[GC_FRACTIONAL].ns, ran = execution(e->g);
+	uint64_t workers = gc->workers[GC_DEDICATED].ns + gc->workers[GC_FRACTIONAL].ns,
+		 ran = execution(e->g);
 
 	if (share(workers, e->capacity_ns) < 0.1 && share(gc->assist_ns, ran) < 0.2)
 		return;
-	struct finding *f = say(e, FOUND_GC, workers + gc->assist_ns,
-				"garbage collection: %" PRIu64 " cycles, whose workers took %.0f %% of the Ps' time; goroutines spent "
-				"%s in assists, where all ran for %s",
-				gc->cycles, 100 * share(workers, e->capacity_ns), TIME(gc->assist_ns), TIME(ran));
+	struct finding *f = say(
+		e, FOUND_GC, workers + gc->assist_ns,
+		"garbage collection: %" PRIu64
+		" cycles, whose workers took %.0f %% of the Ps' time; goroutines spent "
+		"%s in assists, where all ran for %s",
+		gc->cycles, 100 * share(workers, e->capacity_ns), TIME(gc->assist_ns), TIME(ran));
 
 	f->at_ns = gc->mark_max_at_ns;
 }
@@ -213,9 +232,10 @@ static void stops(const struct evidence *e)
 
 	if (k->max_ns < 5000000 && share(gc->stw_ns, e->duration_ns) < 0.02)
 		return;
-	struct finding *f = say(e, FOUND_STW, gc->stw_ns * max_u64(e->g->gomaxprocs, 1),
-				"the world was stopped %" PRIu64 " times, %s in all; longest %s (%.60s)", gc->stw_count,
-				TIME(gc->stw_ns), TIME(k->max_ns), k->kind.s);
+	struct finding *f =
+		say(e, FOUND_STW, gc->stw_ns * max_u64(e->g->gomaxprocs, 1),
+		    "the world was stopped %" PRIu64 " times, %s in all; longest %s (%.60s)",
+		    gc->stw_count, TIME(gc->stw_ns), TIME(k->max_ns), k->kind.s);
 
 	f->at_ns = k->max_at_ns;
 }
@@ -228,7 +248,9 @@ static int by_weight(const void *a, const void *b)
 {
 	const struct finding *x = a, *y = b;
 
-	return x->weight_ns < y->weight_ns ? 1 : x->weight_ns > y->weight_ns ? -1 : (int)x->kind - (int)y->kind;
+	return x->weight_ns < y->weight_ns   ? 1
+	       : x->weight_ns > y->weight_ns ? -1
+					     : (int)x->kind - (int)y->kind;
 }
 
 void findings_of(const struct goroutines *g, const struct gc *gc, struct findings *ret)

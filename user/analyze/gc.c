@@ -9,28 +9,30 @@ const char *const gc_worker_names[GC_WORKERS] = { "dedicated", "fractional", "id
 
 enum { NO_WORKER = GC_WORKERS, STOPS_MAX = 1024, HOT_SLOTS = 1024 };
 
-static const uint64_t goal_sane_bytes = 1ull << 50; /* a goal above is none, as in go tool trace's viewer */
+static const uint64_t goal_sane_bytes =
+	1ull << 50; /* a goal above is none, as in go tool trace's viewer */
 
 /* A goroutine that something is kept of. */
 struct member {
 	uint64_t g;
 	bool in_assist;
-	bool has_assisted;     /* once; is not hot for that */
-	bool util_assist, util_background; /* of the utilization: seen since GOMAXPROCS is known, its flags apply */
-	bool is_early;         /* runs since before GOMAXPROCS was told: the utilization does not know it */
-	uint8_t worker;        /* enum gc_worker while it runs as one, NO_WORKER */
+	bool has_assisted;                 /* once; is not hot for that */
+	bool util_assist, util_background; /* of the utilization: seen since GOMAXPROCS is known,
+					      its flags apply */
+	bool is_early; /* runs since before GOMAXPROCS was told: the utilization does not know it */
+	uint8_t worker; /* enum gc_worker while it runs as one, NO_WORKER */
 	uint64_t assist_since_ns, worker_since_ns;
 };
 
-struct stop {                  /* of the world, open */
+struct stop { /* of the world, open */
 	uint64_t g, since_ns;
-	size_t kind;           /* index in gc.stw */
+	size_t kind; /* index in gc.stw */
 	bool is_gc;
 };
 
 struct gc_state {
 	unsigned flags;
-	bool has_procs;        /* GOMAXPROCS was told */
+	bool has_procs;          /* GOMAXPROCS was told */
 	uint64_t syncs, sync_ns; /* last sync, or the first event */
 	bool has_begun;
 	bool is_marking;
@@ -76,7 +78,8 @@ static inline bool may_be_hot(const struct gc_state *s, uint64_t g)
 
 static bool is_hot(const struct member *m)
 {
-	return m->in_assist || m->util_assist || m->util_background || m->is_early || m->worker != NO_WORKER;
+	return m->in_assist || m->util_assist || m->util_background || m->is_early ||
+	       m->worker != NO_WORKER;
 }
 
 static struct member *member_get(const struct gc_state *s, uint64_t g)
@@ -215,7 +218,8 @@ static uint8_t worker_of_label(struct str s)
 	for (uint8_t i = 0; i < GC_WORKERS; i++) {
 		size_t n = strlen(gc_worker_names[i]);
 
-		if (s.n == n + 5 && !memcmp(s.s, "GC (", 4) && !memcmp(s.s + 4, gc_worker_names[i], n) && s.s[n + 4] == ')')
+		if (s.n == n + 5 && !memcmp(s.s, "GC (", 4) &&
+		    !memcmp(s.s + 4, gc_worker_names[i], n) && s.s[n + 4] == ')')
 			return i;
 	}
 	return NO_WORKER;
@@ -223,7 +227,8 @@ static uint8_t worker_of_label(struct str s)
 
 static bool is_background_label(const struct gc *gc, struct str label, uint8_t worker)
 {
-	if (!counts(gc, GC_UTIL_BACKGROUND) || label.n < 3 || memcmp(label.s, "GC ", 3) || worker == GC_IDLE)
+	if (!counts(gc, GC_UTIL_BACKGROUND) || label.n < 3 || memcmp(label.s, "GC ", 3) ||
+	    worker == GC_IDLE)
 		return false;
 	return !(gc->state->flags & GC_UTIL_PER_PROC && worker == GC_DEDICATED);
 }
@@ -259,7 +264,8 @@ static void labelled(struct gc *gc, const struct event *ev)
 static size_t stw_kind(struct gc *gc, struct str kind)
 {
 	for (size_t i = 0; i < gc->stw.n; i++)
-		if (gc->stw.v[i].kind.n == kind.n && (!kind.n || !memcmp(gc->stw.v[i].kind.s, kind.s, kind.n)))
+		if (gc->stw.v[i].kind.n == kind.n &&
+		    (!kind.n || !memcmp(gc->stw.v[i].kind.s, kind.s, kind.n)))
 			return i;
 	if (gc->stw.n == GC_STW_KINDS_MAX)
 		return GC_STW_KINDS_MAX - 1;
@@ -365,7 +371,8 @@ static void assist_ends(struct gc *gc, const struct event *ev)
 		utilization_lose(gc->utilization, ev->p, -1, ev->ts_ns);
 }
 
-/* In the first generation this is news, later a repetition; also where a recording has no sync to tell. */
+/* In the first generation this is news, later a repetition; also where a recording has no sync to
+ * tell. */
 static void assist_is_active(struct gc *gc, const struct event *ev)
 {
 	struct gc_state *s = gc->state;
@@ -393,8 +400,9 @@ static void sweep(struct gc *gc, const struct event *ev)
 		return;
 	if (is_active)
 		utilization_lose_before(gc->utilization);
-	utilization_lose(gc->utilization, is_active && ev->p == EVENT_NO_P ? (int64_t)ev->id : ev->p, is_end ? -1 : 1,
-			 ev->ts_ns);
+	utilization_lose(gc->utilization,
+			 is_active && ev->p == EVENT_NO_P ? (int64_t)ev->id : ev->p,
+			 is_end ? -1 : 1, ev->ts_ns);
 }
 
 static void begin_mark(struct gc *gc, uint64_t since)

@@ -27,58 +27,66 @@ struct held_sample {
 
 /* What few goroutines have. */
 struct rare {
-	VEC(struct named_ns) reasons;  /* beyond FEW_REASONS */
+	VEC(struct named_ns) reasons; /* beyond FEW_REASONS */
 	VEC(struct range_time) ranges;
 	VEC(struct held_sample) held;
 };
 
-struct live {                  /* a goroutine that has not ended */
+struct live { /* a goroutine that has not ended */
 	/* what every transition touches first */
 	uint64_t id;
-	uint64_t since_ns;     /* when it came into its state */
+	uint64_t since_ns;             /* when it came into its state */
 	uint64_t started_ns, ended_ns; /* ended: blocked for ever */
-	uint32_t entry_stack;  /* of the event that brought it into its state */
-	uint32_t reason;       /* of a blocked one */
+	uint32_t entry_stack;          /* of the event that brought it into its state */
+	uint32_t reason;               /* of a blocked one */
 	uint32_t group;
-	uint8_t state;         /* enum go_state */
-	uint8_t profile;       /* that its state belongs to, NO_PROFILE */
-	bool is_old;           /* older than the trace */
-	bool is_preempted;     /* became runnable by that */
-	bool is_callback;      /* may be a C thread's, whose samples are held: see die */
+	uint8_t state;     /* enum go_state */
+	uint8_t profile;   /* that its state belongs to, NO_PROFILE */
+	bool is_old;       /* older than the trace */
+	bool is_preempted; /* became runnable by that */
+	bool is_callback;  /* may be a C thread's, whose samples are held: see die */
 	uint32_t n_reasons;
 	uint64_t execution, sched_wait;
 	uint64_t gc_clock, busy_clock; /* when it became runnable */
 	struct named_ns reasons[FEW_REASONS];
-	int64_t syscall_p;     /* in a system call: the P it had at its begin */
-	uint64_t lost_p_ns;    /* in a system call: when its P was taken away; 0 not */
+	int64_t syscall_p;  /* in a system call: the P it had at its begin */
+	uint64_t lost_p_ns; /* in a system call: when its P was taken away; 0 not */
 	uint64_t syscall, syscall_block;
 	uint64_t created_ns;
 	uint32_t creation_stack;
-	struct rare *rare;     /* NULL: nothing of it */
+	struct rare *rare; /* NULL: nothing of it */
 };
 
 struct proc_state {
 	bool is_known, is_running;
-	uint64_t syscalling;   /* index + 1 in slots of the goroutine in a system call with it; see leave_syscall */
+	uint64_t syscalling;   /* index + 1 in slots of the goroutine in a system call with it; see
+				  leave_syscall */
 	uint64_t syscalling_g; /* its id: the slot may be another's by now */
 };
 
 struct goroutines_state {
-	struct map64 live;     /* goid -> index + 1 in slots */
+	struct map64 live; /* goid -> index + 1 in slots */
 	VEC(struct live) slots;
 	VEC(uint32_t) free_slots;
 	struct map64 group_index, name_index; /* hash -> number + 1 */
-	VEC(uint32_t) stack_groups; /* by stack number: group + 1 */
-	struct { const char *s; uint32_t n, number; } recent_names[64]; /* by address: spares most lookups */
+	VEC(uint32_t) stack_groups;           /* by stack number: group + 1 */
+	struct {
+		const char *s;
+		uint32_t n, number;
+	} recent_names[64];           /* by address: spares most lookups */
 	VEC(uint8_t) reason_profiles; /* by name number: enum profile_kind of blocking for it */
-	VEC(struct made { uint64_t created; uint64_t ended; }) made; /* by creation stack */
+	VEC(struct made {
+		uint64_t created;
+		uint64_t ended;
+	})
+	made; /* by creation stack */
 	VEC(struct proc_state) procs;
 	uint64_t running_procs;
 	uint64_t busy_ns, busy_since_ns; /* all Ps had something to do; since 0: not now */
 	struct map64 seen_threads;
 	uint64_t recent_threads[64];
-	uint64_t alive;        /* of live: those that have not ended */
-	uint64_t sync_ns;      /* of the last sync, or the first event */
+	uint64_t alive;           /* of live: those that have not ended */
+	uint64_t sync_ns;         /* of the last sync, or the first event */
 	struct map64 proc_ranges; /* P -> goroutine that began a sweep on it, + 1 */
 	uint32_t sweep_name, assist_name;
 	uint32_t callback_group; /* of goroutines that C threads brought along */
@@ -96,7 +104,8 @@ const char *go_state_name(const struct go_row *row)
 	return row->ended_ns ? "ended" : names[row->state % ARRAY_SIZE(names)];
 }
 
-/* ------------------------------------------------------------------------------- names and groups */
+/* ------------------------------------------------------------------------------- names and groups
+ */
 
 static uint8_t profile_of_reason(const char *s)
 {
@@ -164,7 +173,8 @@ static uint32_t group_of_stack(struct goroutines *g, uint32_t stack)
 	return group;
 }
 
-/* ------------------------------------------------------------------------------- live goroutines */
+/* ------------------------------------------------------------------------------- live goroutines
+ */
 
 static struct live *live_get(struct goroutines *g, uint64_t id)
 {
@@ -278,8 +288,8 @@ static bool is_nothing(struct goroutines *g, uint32_t stack)
 }
 
 /* The first sample of a stack. */
-static void __attribute__((noinline)) profile_begin(struct goroutines *g, struct profile *p, uint32_t stack, uint64_t count,
-						     uint64_t ns)
+static void __attribute__((noinline))
+profile_begin(struct goroutines *g, struct profile *p, uint32_t stack, uint64_t count, uint64_t ns)
 {
 	while (p->samples.n <= stack)
 		*vec_push(&p->samples) = (struct profile_sample){ 0 };
@@ -291,7 +301,8 @@ static void __attribute__((noinline)) profile_begin(struct goroutines *g, struct
 	p->samples.v[place].ns += ns;
 }
 
-static inline void profile_add(struct goroutines *g, uint8_t kind, uint32_t stack, uint64_t count, uint64_t ns)
+static inline void profile_add(struct goroutines *g, uint8_t kind, uint32_t stack, uint64_t count,
+			       uint64_t ns)
 {
 	struct profile *p = &g->profiles[kind];
 
@@ -308,7 +319,8 @@ static bool is_wanted(const struct goroutines *g, uint32_t group)
 	return !g->options.function || !strcmp(g->groups.v[group].name, g->options.function);
 }
 
-static void hold_sample(struct live *l, uint8_t kind, bool if_never_runs, uint32_t stack, uint64_t ns)
+static void hold_sample(struct live *l, uint8_t kind, bool if_never_runs, uint32_t stack,
+			uint64_t ns)
 {
 	struct rare *r = rare_of(l);
 
@@ -324,8 +336,8 @@ static void hold_sample(struct live *l, uint8_t kind, bool if_never_runs, uint32
 	*vec_push(&r->held) = (struct held_sample){ kind, if_never_runs, stack, 1, ns };
 }
 
-/* The period in a state that a profile shows is over. Time before a goroutine's first run does not count, but that of one that
- * never runs does: known when it has ended. */
+/* The period in a state that a profile shows is over. Time before a goroutine's first run does not
+ * count, but that of one that never runs does: known when it has ended. */
 static void end_profiled(struct goroutines *g, struct live *l, uint64_t now, bool runs)
 {
 	uint64_t ns = now - l->since_ns;
@@ -379,11 +391,13 @@ static void keep_worst(struct goroutines *g, struct go_wait w)
 	g->worst.v[i] = w;
 }
 
-static void begin_wait(struct goroutines *g, struct live *l, uint64_t now, const struct transition *t)
+static void begin_wait(struct goroutines *g, struct live *l, uint64_t now,
+		       const struct transition *t)
 {
 	l->gc_clock = g->options.gc ? gc_busy_ns(g->options.gc, now) : 0;
 	l->busy_clock = busy_clock(g->state, now);
-	l->is_preempted = t->from == GO_RUNNING && t->reason->n == 9 && !memcmp(t->reason->s, "preempted", 9);
+	l->is_preempted =
+		t->from == GO_RUNNING && t->reason->n == 9 && !memcmp(t->reason->s, "preempted", 9);
 }
 
 /* Of several causes at once the garbage collector counts first, then the Ps. */
@@ -434,7 +448,8 @@ static void enter_syscall(struct goroutines *g, struct live *l, int64_t p)
 
 static void leave_syscall(struct goroutines *g, struct live *l, uint64_t now)
 {
-	struct proc_state *ps = l->syscall_p >= 0 ? proc_at(g->state, (uint64_t)l->syscall_p) : NULL;
+	struct proc_state *ps =
+		l->syscall_p >= 0 ? proc_at(g->state, (uint64_t)l->syscall_p) : NULL;
 
 	if (l->lost_p_ns) {
 		l->syscall_block += now - l->lost_p_ns;
@@ -443,7 +458,8 @@ static void leave_syscall(struct goroutines *g, struct live *l, uint64_t now)
 		l->syscall += now - l->since_ns;
 	}
 	l->lost_p_ns = 0;
-	/* as Go's summary does, even if the P has meanwhile gone into a system call with another goroutine */
+	/* as Go's summary does, even if the P has meanwhile gone into a system call with another
+	 * goroutine */
 	if (ps)
 		ps->syscalling = 0;
 }
@@ -499,10 +515,18 @@ static void fold(struct goroutines *g, struct live *l, uint64_t total)
 	if (!g->options.rows)
 		return;
 	snprintf(id, sizeof(id), "%" PRIu64, l->id);
-	if (g->options.rows_of && strcmp(g->options.rows_of, group->name) && strcmp(g->options.rows_of, id))
+	if (g->options.rows_of && strcmp(g->options.rows_of, group->name) &&
+	    strcmp(g->options.rows_of, id))
 		return;
-	struct go_row row = { l->id, l->group, l->created_ns, l->started_ns, l->ended_ns, l->state,
-			      l->state == GO_WAITING ? l->reason : 0, l->creation_stack, { 0 } };
+	struct go_row row = { l->id,
+			      l->group,
+			      l->created_ns,
+			      l->started_ns,
+			      l->ended_ns,
+			      l->state,
+			      l->state == GO_WAITING ? l->reason : 0,
+			      l->creation_stack,
+			      { 0 } };
 
 	add_times(&row.times, l, total);
 	*vec_push(&g->rows) = row;
@@ -537,7 +561,8 @@ static void remove_live(struct goroutines *g, struct live *l)
 	*vec_push(&s->free_slots) = (uint32_t)(l - s->slots.v);
 }
 
-/* A C thread's goroutine comes back under its id, again and again; only the last time counts then, as in Go's summary. */
+/* A C thread's goroutine comes back under its id, again and again; only the last time counts then,
+ * as in Go's summary. */
 static void die(struct goroutines *g, struct live *l, uint64_t now, bool in_syscall)
 {
 	end(l, now);
@@ -586,7 +611,8 @@ static struct live *appear(struct goroutines *g, const struct event *ev, const s
 	return l;
 }
 
-static void leave_state(struct goroutines *g, struct live *l, const struct event *ev, const struct transition *t)
+static void leave_state(struct goroutines *g, struct live *l, const struct event *ev,
+			const struct transition *t)
 {
 	bool is_switch = ev->type == EV_GO_SWITCH || ev->type == EV_GO_SWITCH_DESTROY;
 
@@ -601,7 +627,8 @@ static void leave_state(struct goroutines *g, struct live *l, const struct event
 		break;
 	case GO_RUNNABLE:
 		l->sched_wait += ns;
-		if (t->to == GO_RUNNING && !is_switch) /* a coroutine waits for no P, though it is runnable for 1 ns */
+		if (t->to == GO_RUNNING &&
+		    !is_switch) /* a coroutine waits for no P, though it is runnable for 1 ns */
 			end_wait(g, l, t->ts_ns);
 		break;
 	case GO_WAITING:
@@ -616,7 +643,8 @@ static void leave_state(struct goroutines *g, struct live *l, const struct event
 	}
 }
 
-static void enter_state(struct goroutines *g, struct live *l, const struct event *ev, const struct transition *t)
+static void enter_state(struct goroutines *g, struct live *l, const struct event *ev,
+			const struct transition *t)
 {
 	l->state = t->to;
 	l->since_ns = t->ts_ns;
@@ -670,7 +698,8 @@ static void move(struct goroutines *g, const struct event *ev, const struct tran
 
 /* ------------------------------------------------------------------------------- ranges */
 
-static void range_begin(struct goroutines *g, uint64_t id, uint32_t name, uint64_t now, bool is_active)
+static void range_begin(struct goroutines *g, uint64_t id, uint32_t name, uint64_t now,
+			bool is_active)
 {
 	struct live *l = live_get(g, id);
 	struct range_time *r = NULL;
@@ -708,7 +737,8 @@ static void range_end(struct goroutines *g, uint64_t id, uint32_t name, uint64_t
 static uint32_t stw_name(struct goroutines *g, struct str kind)
 {
 	char text[STW_NAME_MAX];
-	int n = snprintf(text, sizeof(text), "stop-the-world (%.*s)", (int)kind.n, kind.s ? kind.s : "");
+	int n = snprintf(text, sizeof(text), "stop-the-world (%.*s)", (int)kind.n,
+			 kind.s ? kind.s : "");
 
 	return name_number(g, text, (uint32_t)(n < STW_NAME_MAX ? n : STW_NAME_MAX - 1));
 }
@@ -722,7 +752,8 @@ static void sweep(struct goroutines *g, const struct event *ev)
 		if (!ev->g || !live_get(g, ev->g))
 			return;
 		*map64_at(&g->state->proc_ranges, p) = ev->g + 1;
-		range_begin(g, ev->g, g->state->sweep_name, ev->ts_ns, ev->type == EV_GC_SWEEP_ACTIVE);
+		range_begin(g, ev->g, g->state->sweep_name, ev->ts_ns,
+			    ev->type == EV_GC_SWEEP_ACTIVE);
 		return;
 	}
 	uint64_t *by = map64_get(&g->state->proc_ranges, p);
@@ -744,7 +775,8 @@ static void note(struct goroutines *g, const struct event *ev)
 	g->last_ns = max_u64(g->last_ns, ev->ts_ns + parts - 1);
 	g->events += ev->type == EV_SYNC ? 0 : parts;
 	g->repairs += ev->is_repair;
-	if (ev->m == EVENT_NO_M || s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] == ev->m)
+	if (ev->m == EVENT_NO_M ||
+	    s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] == ev->m)
 		return;
 	s->recent_threads[ev->m % ARRAY_SIZE(s->recent_threads)] = ev->m;
 	*map64_at(&s->seen_threads, ev->m) = 1;
@@ -830,7 +862,8 @@ struct goroutines *goroutines_new(const struct goroutines_options *o)
 	return g;
 }
 
-/* What the open period would add, were it over: with the two quirks of Go's summary (trace-format.md §17). */
+/* What the open period would add, were it over: with the two quirks of Go's summary
+ * (trace-format.md §17). */
 static void close_open(struct live *l, uint64_t now)
 {
 	uint64_t ns = now - l->since_ns;
@@ -859,16 +892,22 @@ static void close_open(struct live *l, uint64_t now)
 
 static void note_leak(struct goroutines *g, struct map64 *index, const struct live *l)
 {
-	uint64_t *i = map64_at(index, (uint64_t)l->creation_stack << 32 | (l->creation_stack ? 0 : l->group));
+	uint64_t *i = map64_at(index, (uint64_t)l->creation_stack << 32 |
+					      (l->creation_stack ? 0 : l->group));
 
 	if (is_system_goroutine(g->groups.v[l->group].name) || !is_wanted(g, l->group))
 		return;
 	if (!*i) {
-		struct made m = l->creation_stack < g->state->made.n ? g->state->made.v[l->creation_stack] : (struct made){ 0 };
+		struct made m = l->creation_stack < g->state->made.n
+					? g->state->made.v[l->creation_stack]
+					: (struct made){ 0 };
 
-		*vec_push(&g->leaks) = (struct leak){ .stack = l->creation_stack, .group = l->group, .reason = NOT_BLOCKED,
+		*vec_push(&g->leaks) = (struct leak){ .stack = l->creation_stack,
+						      .group = l->group,
+						      .reason = NOT_BLOCKED,
 						      .created = l->creation_stack ? m.created : 0,
-						      .ended = l->creation_stack ? m.ended : 0, .oldest_ns = l->created_ns };
+						      .ended = l->creation_stack ? m.ended : 0,
+						      .oldest_ns = l->created_ns };
 		*i = g->leaks.n;
 	}
 	struct leak *k = &g->leaks.v[*i - 1];

@@ -14,14 +14,14 @@ struct open_region {
 	uint64_t from;
 };
 
-struct inside {                /* of one goroutine */
+struct inside {                       /* of one goroutine */
 	VEC(struct open_region) open; /* innermost last */
 	VEC(struct interval) closed;
 };
 
 struct intervals {
 	const char *region;
-	struct map64 index;    /* goid -> place + 1 */
+	struct map64 index; /* goid -> place + 1 */
 	VEC(struct inside) goroutines;
 	uint64_t first_ns, last_ns;
 };
@@ -89,7 +89,8 @@ static void region_end(struct intervals *v, const struct event *ev)
 		*vec_push(&in->closed) = (struct interval){ v->first_ns, ev->ts_ns };
 }
 
-/* A goroutine that is made inside a region is inside an unnamed one of its own, which the end of its own first region may close. */
+/* A goroutine that is made inside a region is inside an unnamed one of its own, which the end of
+ * its own first region may close. */
 static void inherit(struct intervals *v, const struct event *ev, uint64_t g)
 {
 	struct inside *creator = ev->g ? inside_of(v, ev->g, false) : NULL;
@@ -106,7 +107,8 @@ void intervals_event(struct intervals *v, const struct event *ev)
 		v->first_ns = ev->ts_ns;
 	v->last_ns = ev->ts_ns;
 	if (ev->type == EV_REGION_BEGIN)
-		*vec_push(&inside_of(v, ev->g, true)->open) = (struct open_region){ is_wanted(v, ev->name), ev->ts_ns };
+		*vec_push(&inside_of(v, ev->g, true)->open) =
+			(struct open_region){ is_wanted(v, ev->name), ev->ts_ns };
 	else if (ev->type == EV_REGION_END)
 		region_end(v, ev);
 	if (!v->index.n)
@@ -116,7 +118,8 @@ void intervals_event(struct intervals *v, const struct event *ev)
 	for (unsigned i = 0; i < n; i++) {
 		if (t[i].from == GO_NOT_EXIST && !t[i].is_status)
 			inherit(v, ev, t[i].g);
-		else if (t[i].to == GO_NOT_EXIST || (t[i].reason->n == 7 && !memcmp(t[i].reason->s, "forever", 7)))
+		else if (t[i].to == GO_NOT_EXIST ||
+			 (t[i].reason->n == 7 && !memcmp(t[i].reason->s, "forever", 7)))
 			close_all(inside_of(v, t[i].g, false), t[i].ts_ns);
 	}
 }
@@ -173,7 +176,8 @@ uint64_t intervals_overlap(const void *self, uint64_t g, uint64_t from_ns, uint6
 			hi = mid;
 	}
 	for (; lo < in->closed.n && in->closed.v[lo].from < to_ns; lo++)
-		sum += min_u64(in->closed.v[lo].to, to_ns) - max_u64(in->closed.v[lo].from, from_ns);
+		sum += min_u64(in->closed.v[lo].to, to_ns) -
+		       max_u64(in->closed.v[lo].from, from_ns);
 	return sum;
 }
 

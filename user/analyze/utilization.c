@@ -12,9 +12,9 @@ struct change {
 	double utilization;
 };
 
-struct series {                /* of changes; the last one, with utilization 0, is its end */
+struct series { /* of changes; the last one, with utilization 0, is its end */
 	VEC(struct change) list;
-	bool is_over;          /* its P is gone */
+	bool is_over; /* its P is gone */
 	/* as it was at the last sync */
 	size_t synced_n;
 	struct change synced_last;
@@ -22,7 +22,7 @@ struct series {                /* of changes; the last one, with utilization 0, 
 };
 
 struct lost_proc {
-	int64_t gc;            /* > 0: lost for the program */
+	int64_t gc; /* > 0: lost for the program */
 	size_t series;
 };
 
@@ -32,9 +32,9 @@ struct procs_change {
 
 struct utilization {
 	bool per_proc;
-	uint64_t n_procs;      /* GOMAXPROCS */
+	uint64_t n_procs;            /* GOMAXPROCS */
 	VEC(struct lost_proc) procs; /* those with an event, but PER_PROC: all; at most PROCS_MAX */
-	uint64_t lost_procs;   /* with gc > 0 */
+	uint64_t lost_procs;         /* with gc > 0 */
 	int64_t stops;
 	VEC(struct series) series;
 	VEC(struct procs_change) procs_changes;
@@ -76,7 +76,8 @@ static void series_add(struct series *s, uint64_t now, double utilization)
 		last->utilization = utilization; /* of two at one time the lower holds ... */
 		return;
 	}
-	if (last && now <= last->time_ns) /* ... and the higher a moment later; a reader's times never meet, but may wrap */
+	if (last && now <= last->time_ns) /* ... and the higher a moment later; a reader's times
+					     never meet, but may wrap */
 		now = last->time_ns + (last->time_ns < UINT64_MAX);
 	*vec_push(&s->list) = (struct change){ now, utilization };
 }
@@ -92,7 +93,8 @@ static void note(struct utilization *u, uint64_t now)
 		return;
 	}
 	for (size_t i = 0; i < u->procs.n; i++)
-		series_add(&u->series.v[u->procs.v[i].series], now, u->stops > 0 || u->procs.v[i].gc > 0 ? 0 : 1);
+		series_add(&u->series.v[u->procs.v[i].series], now,
+			   u->stops > 0 || u->procs.v[i].gc > 0 ? 0 : 1);
 }
 
 void utilization_lose(struct utilization *u, int64_t p, int change, uint64_t now)
@@ -216,8 +218,8 @@ void utilization_finish(struct utilization *u, uint64_t end, bool is_broken)
 /* The integral of a series from its begin to a place in it that only moves forward, ns. */
 struct integral {
 	const struct series *s;
-	size_t i;              /* the change that holds at the place */
-	double before;         /* up to that change */
+	size_t i;      /* the change that holds at the place */
+	double before; /* up to that change */
 };
 
 static double integral_to(struct integral *x, uint64_t time)
@@ -243,8 +245,8 @@ static uint64_t series_ns(const struct series *s)
 }
 
 /*
- * A window slides over the series. The mean in it is linear in time between the moments at which one of its edges meets a
- * change: those are the places to look at.
+ * A window slides over the series. The mean in it is linear in time between the moments at which
+ * one of its edges meets a change: those are the places to look at.
  */
 struct slide {
 	struct integral left, right;
@@ -254,7 +256,10 @@ struct slide {
 
 static struct slide slide_begin(const struct series *s, uint64_t window)
 {
-	struct slide x = { .left = { .s = s }, .right = { .s = s }, .window_ns = window, .at_ns = s->list.v[0].time_ns };
+	struct slide x = { .left = { .s = s },
+			   .right = { .s = s },
+			   .window_ns = window,
+			   .at_ns = s->list.v[0].time_ns };
 
 	x.last_ns = x.at_ns + series_ns(s) - window;
 	x.mean = integral_to(&x.right, x.at_ns + window) / (double)window;
@@ -267,9 +272,12 @@ static bool slide_next(struct slide *x)
 		return false;
 	uint64_t right = next_change(&x->right);
 
-	x->at_ns = min_u64(next_change(&x->left), right == UINT64_MAX ? right : right - x->window_ns);
+	x->at_ns =
+		min_u64(next_change(&x->left), right == UINT64_MAX ? right : right - x->window_ns);
 	x->at_ns = min_u64(x->at_ns, x->last_ns);
-	x->mean = (integral_to(&x->right, x->at_ns + x->window_ns) - integral_to(&x->left, x->at_ns)) / (double)x->window_ns;
+	x->mean = (integral_to(&x->right, x->at_ns + x->window_ns) -
+		   integral_to(&x->left, x->at_ns)) /
+		  (double)x->window_ns;
 	return true;
 }
 
@@ -280,24 +288,31 @@ static void look_at(struct utilization_window *worst, double mean, uint64_t at)
 }
 
 /*
- * Go looks for the worst window in bands of the series, a thousandth each, and now and then, where they do not fit the
- * window, at the first of a band that hangs over the end by a microsecond or less: there nothing is left to the program.
+ * Go looks for the worst window in bands of the series, a thousandth each, and now and then, where
+ * they do not fit the window, at the first of a band that hangs over the end by a microsecond or
+ * less: there nothing is left to the program.
  */
 static void look_beyond(const struct series *s, uint64_t window, struct utilization_window *worst)
 {
-	uint64_t bands = min_u64(s->list.n, BANDS_MAX), band = max_u64((series_ns(s) + bands - 1) / bands, 1);
+	uint64_t bands = min_u64(s->list.n, BANDS_MAX),
+		 band = max_u64((series_ns(s) + bands - 1) / bands, 1);
 	uint64_t spanned = (window + 2 * (band - 1)) / band; /* by a window, at most */
 	uint64_t begin = s->list.v[0].time_ns, last = begin + series_ns(s) - window;
 
-	for (uint64_t i = bands + 1 - spanned; spanned <= bands + 1 && begin + i * band > last; i--) {
+	for (uint64_t i = bands + 1 - spanned; spanned <= bands + 1 && begin + i * band > last;
+	     i--) {
 		struct integral left = { .s = s }, right = { .s = s };
 		uint64_t at = begin + i * band;
 
-		look_at(worst, (integral_to(&right, at + window) - integral_to(&left, at)) / (double)window, at);
+		look_at(worst,
+			(integral_to(&right, at + window) - integral_to(&left, at)) /
+				(double)window,
+			at);
 	}
 }
 
-bool utilization_mmu(const struct utilization *u, uint64_t window_ns, struct utilization_window *ret)
+bool utilization_mmu(const struct utilization *u, uint64_t window_ns,
+		     struct utilization_window *ret)
 {
 	struct utilization_window worst = { .utilization = 1 };
 
@@ -373,7 +388,8 @@ static double quantile(const struct edges *e, double wanted_ns)
 	return at;
 }
 
-bool utilization_mud(const struct utilization *u, uint64_t window_ns, const double *q, size_t n, double *ret)
+bool utilization_mud(const struct utilization *u, uint64_t window_ns, const double *q, size_t n,
+		     double *ret)
 {
 	struct edges e = { 0 };
 	struct utilization_window worst;

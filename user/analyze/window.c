@@ -10,11 +10,11 @@ enum { METRICS = 3 };
 #define NOBODY UINT64_MAX
 
 struct go {
-	uint64_t id;           /* NOBODY: free */
+	uint64_t id; /* NOBODY: free */
 	uint8_t status;
 	bool assists;
-	bool owes_assist;      /* its begin is still to be declared */
-	bool was_seen;         /* by the enumeration at the begin */
+	bool owes_assist;            /* its begin is still to be declared */
+	bool was_seen;               /* by the enumeration at the begin */
 	uint32_t start_stack, stack; /* 0: not known */
 	struct str reason;
 	VEC(struct str) stops; /* of the world, open, begun before the window */
@@ -28,7 +28,7 @@ struct proc {
 
 struct thread {
 	uint64_t tid;
-	uint64_t p, g;         /* NOBODY */
+	uint64_t p, g; /* NOBODY */
 };
 
 struct metric {
@@ -40,15 +40,15 @@ struct window {
 	uint64_t from_ns, to_ns, start_ns, last_ns;
 	uint64_t passed, syncs, syncs_at_begin;
 	bool has_begun, is_over;
-	size_t owed;           /* declarations and ends of stops that are still to be dealt with */
-	VEC(struct go) gos;    /* slots */
+	size_t owed;        /* declarations and ends of stops that are still to be dealt with */
+	VEC(struct go) gos; /* slots */
 	VEC(uint32_t) free_gos;
 	VEC(struct proc) procs;
 	VEC(struct thread) threads;
 	struct map64 go_of, proc_of, thread_of; /* id -> index + 1 */
 	bool gc_runs;
 	struct metric metrics[METRICS];
-	uint8_t owes_metric;   /* bit per metric */
+	uint8_t owes_metric; /* bit per metric */
 };
 
 static const uint8_t metric_types[METRICS] = { EV_PROCS_CHANGE, EV_HEAP_ALLOC, EV_HEAP_GOAL };
@@ -162,7 +162,8 @@ static void set_go(struct window *w, uint64_t id, uint8_t status)
 		g->status = status;
 }
 
-/* ------------------------------------------------------------------------------- what an event changes */
+/* ------------------------------------------------------------------------------- what an event
+ * changes */
 
 static void go_born(struct window *w, const struct event *ev, uint8_t status, uint32_t start_stack)
 {
@@ -293,7 +294,7 @@ static void metric(struct window *w, const struct event *ev)
 			continue;
 		w->metrics[i] = (struct metric){ ev->value, true };
 		w->owed -= w->owes_metric >> i & 1;
-		w->owes_metric &= (uint8_t)~(1u << i);
+		w->owes_metric &= (uint8_t) ~(1u << i);
 	}
 }
 
@@ -398,7 +399,7 @@ struct teller {
 	window_sink sink;
 	void *ctx;
 	uint64_t ts_ns, step_ns;
-	bool is_rehearsal;     /* only counts */
+	bool is_rehearsal; /* only counts */
 	uint64_t n;
 };
 
@@ -415,25 +416,36 @@ static void tell(struct teller *t, struct event ev)
 static struct event as_thread(const struct thread *th, uint8_t type)
 {
 	return (struct event){
-		.type = type, .m = th->tid, .p = th->p == NOBODY ? EVENT_NO_P : (int64_t)th->p,
+		.type = type,
+		.m = th->tid,
+		.p = th->p == NOBODY ? EVENT_NO_P : (int64_t)th->p,
 		.g = th->g == NOBODY ? 0 : th->g,
 	};
 }
 
 static void tell_proc(struct teller *t, const struct thread *th, const struct proc *p)
 {
-	tell(t, (struct event){ .type = EV_PROC_STATUS, .m = th ? th->tid : EVENT_NO_M, .p = EVENT_NO_P, .id = p->id,
+	tell(t, (struct event){ .type = EV_PROC_STATUS,
+				.m = th ? th->tid : EVENT_NO_M,
+				.p = EVENT_NO_P,
+				.id = p->id,
 				.status = p->status });
 }
 
 static void tell_go(struct teller *t, const struct thread *th, const struct go *g)
 {
-	uint32_t stack = g->status == G_RUNNING && g->start_stack ? g->start_stack : g->stack ? g->stack : g->start_stack;
+	uint32_t stack = g->status == G_RUNNING && g->start_stack ? g->start_stack
+			 : g->stack                               ? g->stack
+								  : g->start_stack;
 
-	tell(t, (struct event){
-		.type = stack ? EV_GO_STATUS_STACK : EV_GO_STATUS, .m = th ? th->tid : EVENT_NO_M,
-		.p = th && th->p != NOBODY ? (int64_t)th->p : EVENT_NO_P, .id = g->id, .status = g->status,
-		.value = th ? th->tid : EVENT_NO_M, .stack = stack, .name = g->reason });
+	tell(t, (struct event){ .type = stack ? EV_GO_STATUS_STACK : EV_GO_STATUS,
+				.m = th ? th->tid : EVENT_NO_M,
+				.p = th && th->p != NOBODY ? (int64_t)th->p : EVENT_NO_P,
+				.id = g->id,
+				.status = g->status,
+				.value = th ? th->tid : EVENT_NO_M,
+				.stack = stack,
+				.name = g->reason });
 }
 
 /* A status says where a P or goroutine is only if it runs or is in a system call. */
@@ -503,7 +515,7 @@ static void pay_metrics(struct window *w, struct teller *t, const struct thread 
 			continue;
 		ev.value = w->metrics[i].value;
 		tell(t, ev);
-		w->owes_metric &= (uint8_t)~(1u << i);
+		w->owes_metric &= (uint8_t) ~(1u << i);
 	}
 }
 
@@ -535,7 +547,9 @@ static void pay(struct window *w, struct teller *t, const struct thread *th)
 static void tell_gc(struct window *w, struct teller *t)
 {
 	const struct thread *th = running_thread(w);
-	struct event ev = th ? as_thread(th, EV_GC_BEGIN) : (struct event){ .type = EV_GC_BEGIN, .m = EVENT_NO_M, .p = EVENT_NO_P };
+	struct event ev =
+		th ? as_thread(th, EV_GC_BEGIN)
+		   : (struct event){ .type = EV_GC_BEGIN, .m = EVENT_NO_M, .p = EVENT_NO_P };
 
 	ev.seq = 1;
 	if (w->gc_runs)
@@ -584,7 +598,8 @@ static void declare(struct window *w, window_sink sink, void *ctx)
 	t.is_rehearsal = false;
 	t.ts_ns = has_room ? begin_ns - n : begin_ns;
 	t.step_ns = has_room;
-	tell(&t, (struct event){ .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = ++w->syncs });
+	tell(&t,
+	     (struct event){ .type = EV_SYNC, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = ++w->syncs });
 	tell_all(w, &t);
 	w->syncs_at_begin = w->syncs;
 }
@@ -599,13 +614,15 @@ static bool is_known_status(struct window *w, const struct event *ev)
 
 		if (!p->is_known || p->status != ev->status)
 			return false;
-		return !is_on_thread(p->status, P_RUNNING, P_SYSCALL) || ev->m == EVENT_NO_M || thread_at(w, ev->m)->p == ev->id;
+		return !is_on_thread(p->status, P_RUNNING, P_SYSCALL) || ev->m == EVENT_NO_M ||
+		       thread_at(w, ev->m)->p == ev->id;
 	}
 	struct go *g = go_get(w, ev->id);
 
 	if (!g || g->status != ev->status)
 		return false;
-	return !is_on_thread(g->status, G_RUNNING, G_SYSCALL) || ev->m == EVENT_NO_M || thread_at(w, ev->m)->g == ev->id;
+	return !is_on_thread(g->status, G_RUNNING, G_SYSCALL) || ev->m == EVENT_NO_M ||
+	       thread_at(w, ev->m)->g == ev->id;
 }
 
 static bool is_old_stop(struct window *w, const struct event *ev)
@@ -650,7 +667,11 @@ static void pay_after(struct window *w, const struct event *ev, window_sink sink
 
 static void renumber_sync(struct window *w, uint64_t ts_ns, window_sink sink, void *ctx)
 {
-	sink(ctx, &(struct event){ .type = EV_SYNC, .ts_ns = ts_ns, .m = EVENT_NO_M, .p = EVENT_NO_P, .id = ++w->syncs });
+	sink(ctx, &(struct event){ .type = EV_SYNC,
+				   .ts_ns = ts_ns,
+				   .m = EVENT_NO_M,
+				   .p = EVENT_NO_P,
+				   .id = ++w->syncs });
 }
 
 /* Nothing is left to be declared, and of this generation nothing to be dropped. */

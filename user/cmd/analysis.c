@@ -28,7 +28,7 @@ struct analysis {
 	struct extra_chunks told; /* metadata and losses */
 	char *go_version, *command, *repairs;
 	uint64_t lost, losses, wall_begin_ns;
-	uint64_t file_bytes;   /* 0: a pipe */
+	uint64_t file_bytes; /* 0: a pipe */
 	bool is_part, has_failed, shows_progress;
 	uint64_t begin_ns, next_progress_ns;
 };
@@ -43,10 +43,12 @@ static void progress(struct analysis *a, uint64_t events, uint64_t at)
 		return;
 	a->next_progress_ns = now + 200000000;
 	if (a->file_bytes)
-		fprintf(stderr, "\r%3.0f %% of %.0f MB, %.1f M events \033[K", 100.0 * (double)at / (double)a->file_bytes,
-			(double)a->file_bytes / 1e6, (double)events / 1e6);
+		fprintf(stderr, "\r%3.0f %% of %.0f MB, %.1f M events \033[K",
+			100.0 * (double)at / (double)a->file_bytes, (double)a->file_bytes / 1e6,
+			(double)events / 1e6);
 	else
-		fprintf(stderr, "\r%.0f MB, %.1f M events \033[K", (double)at / 1e6, (double)events / 1e6);
+		fprintf(stderr, "\r%.0f MB, %.1f M events \033[K", (double)at / 1e6,
+			(double)events / 1e6);
 }
 
 /* ------------------------------------------------------------------------------- reading */
@@ -87,7 +89,8 @@ static void read_all(struct analysis *a, struct window *window)
 		else if (!window_event(window, ev, feed, a))
 			break;
 		if (a->shows_progress && ++n % PROGRESS_EVENTS == 0)
-			progress(a, n, ahead ? ahead_offset(ahead) : trace_reader_offset(a->reader));
+			progress(a, n,
+				 ahead ? ahead_offset(ahead) : trace_reader_offset(a->reader));
 	}
 	ahead_stop(ahead);
 	a->has_failed = more < 0;
@@ -118,7 +121,8 @@ static int open_trace(const char *path, uint64_t *bytes, struct why *why)
 	return fd;
 }
 
-static struct analysis *analysis_new(const char *path, struct trace_reader *reader, const struct analysis_options *o)
+static struct analysis *analysis_new(const char *path, struct trace_reader *reader,
+				     const struct analysis_options *o)
 {
 	struct analysis *a = xcalloc(1, sizeof(*a));
 	struct goroutines_options go = o->goroutines;
@@ -166,7 +170,8 @@ static uint64_t wall_begin(const struct analysis *a)
 
 	if (c.is_known)
 		return c.wall_sec * 1000000000 + c.wall_nsec + a->goroutines->first_ns - c.trace_ns;
-	return eq ? strtoull(eq + 1, NULL, 10) + a->goroutines->first_ns - strtoull(told, NULL, 10) : 0;
+	return eq ? strtoull(eq + 1, NULL, 10) + a->goroutines->first_ns - strtoull(told, NULL, 10)
+		  : 0;
 }
 
 static void finish(struct analysis *a)
@@ -181,13 +186,15 @@ static void finish(struct analysis *a)
 	a->wall_begin_ns = wall_begin(a);
 }
 
-int analysis_of(const char *path, const struct analysis_options *o, struct analysis **ret, struct why *why)
+int analysis_of(const char *path, const struct analysis_options *o, struct analysis **ret,
+		struct why *why)
 {
 	struct trace_reader *reader;
 	struct analysis_options own = *o;
 	uint64_t bytes = 0;
 	CLEANUP(closep) int fd = open_trace(path, &bytes, why);
-	CLEANUP(intervals_freep) struct intervals *inside = o->region ? intervals_new(o->region) : NULL;
+	CLEANUP(intervals_freep)
+	struct intervals *inside = o->region ? intervals_new(o->region) : NULL;
 
 	if (fd < 0)
 		return fd;
@@ -205,7 +212,9 @@ int analysis_of(const char *path, const struct analysis_options *o, struct analy
 	if (err)
 		return why_set(why, err, "%s: %s", path, what.text);
 	struct analysis *a = analysis_new(path, reader, &own);
-	struct window *window = (a->is_part = o->range.from_ns || o->range.to_ns != UINT64_MAX) ? window_new(o->range.from_ns, o->range.to_ns) : NULL;
+	struct window *window = (a->is_part = o->range.from_ns || o->range.to_ns != UINT64_MAX)
+					? window_new(o->range.from_ns, o->range.to_ns)
+					: NULL;
 
 	a->file_bytes = bytes;
 	read_all(a, window);
@@ -214,7 +223,8 @@ int analysis_of(const char *path, const struct analysis_options *o, struct analy
 	*ret = a;
 	if (!a->has_failed || a->goroutines->events)
 		return 0;
-	why_set(why, -EBADMSG, "%s: %s; there is nothing before it", path, trace_reader_error(reader));
+	why_set(why, -EBADMSG, "%s: %s; there is nothing before it", path,
+		trace_reader_error(reader));
 	analysis_freep(ret);
 	*ret = NULL;
 	return -EBADMSG;
@@ -249,8 +259,8 @@ int analysis_complain(const struct analysis *a, const char *path)
 	const char *flaw = trace_reader_flaw(a->reader);
 
 	if (a->has_failed && a->file_bytes > at)
-		fprintf(stderr, "gotrace: %s: %s; %" PRIu64 " bytes after it were not read\n", path, trace_reader_error(a->reader),
-			a->file_bytes - at);
+		fprintf(stderr, "gotrace: %s: %s; %" PRIu64 " bytes after it were not read\n", path,
+			trace_reader_error(a->reader), a->file_bytes - at);
 	else if (a->has_failed)
 		fprintf(stderr, "gotrace: %s: %s\n", path, trace_reader_error(a->reader));
 	else if (flaw)

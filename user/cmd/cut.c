@@ -2,8 +2,9 @@
 /*
  * cut.c - gotrace cut: a part of any Go execution trace as a trace of its own.
  *
- * The events that pass the window are written with their times and generations, with new sequence numbers, strings and stacks.
- * What does not fit into a header of 1.22 or 1.23, or belongs to the whole recording, is told by `gotrace cut --help`.
+ * The events that pass the window are written with their times and generations, with new sequence
+ * numbers, strings and stacks. What does not fit into a header of 1.22 or 1.23, or belongs to the
+ * whole recording, is told by `gotrace cut --help`.
  */
 #include "analyze/window.h"
 #include "base/output.h"
@@ -37,7 +38,7 @@ static const struct option_row rows[] = {
 struct cut {
 	struct cut_cmd opt;
 	const char *output;
-	int fd, err;           /* of the output */
+	int fd, err; /* of the output */
 	struct why why;
 	struct trace_reader *reader;
 	struct window *window;
@@ -45,20 +46,21 @@ struct cut {
 
 	struct map64 go_seq, proc_seq;
 	uint64_t gc_seq, last_ns, generation_ns, syncs;
-	bool has_events;       /* in the open generation */
-	uint64_t odd_stops;    /* open stops of the world whose kind has no fixed number */
-	uint64_t experiments;  /* events left out */
+	bool has_events;      /* in the open generation */
+	uint64_t odd_stops;   /* open stops of the world whose kind has no fixed number */
+	uint64_t experiments; /* events left out */
 
-	VEC(struct buf) held;  /* extra data from before the window */
-	struct buf waits;      /* what the blocks of the generation that is read wait for */
+	VEC(struct buf) held; /* extra data from before the window */
+	struct buf waits;     /* what the blocks of the generation that is read wait for */
 	bool has_waits, has_new_waits;
 	struct wait_decoder wait_decoder;
-	uint8_t wait_kind;     /* of the block at hand */
+	uint8_t wait_kind; /* of the block at hand */
 	uint64_t wait_object;
 	struct wait_coder wait_coder;
 };
 
-/* ------------------------------------------------------------------------------- gotrace's own data */
+/* ------------------------------------------------------------------------------- gotrace's own
+ * data */
 
 static bool is_loss_outside(const struct cut *c, const struct extra_chunk *chunk)
 {
@@ -66,14 +68,16 @@ static bool is_loss_outside(const struct cut *c, const struct extra_chunk *chunk
 
 	if (extra_decode_loss(chunk, &from, &to, &n))
 		return true;
-	return to < start + c->opt.range.from_ns || (c->opt.range.to_ns != UINT64_MAX && from >= start + c->opt.range.to_ns);
+	return to < start + c->opt.range.from_ns ||
+	       (c->opt.range.to_ns != UINT64_MAX && from >= start + c->opt.range.to_ns);
 }
 
 static bool is_wanted(const struct cut *c, const struct extra_chunk *chunk)
 {
 	if (chunk->kind == EXTRA_ATTACH)
 		return !c->opt.range.from_ns;
-	return chunk->kind == EXTRA_METADATA || (chunk->kind == EXTRA_LOSS && !is_loss_outside(c, chunk));
+	return chunk->kind == EXTRA_METADATA ||
+	       (chunk->kind == EXTRA_LOSS && !is_loss_outside(c, chunk));
 }
 
 static void write_held(struct cut *c)
@@ -100,10 +104,12 @@ static void take_extra(void *cut, const struct extra_chunk *chunk)
 		buf_add(&c->waits, chunk->data, chunk->n);
 		c->has_new_waits = true;
 		wait_decoder_free(&c->wait_decoder);
-		wait_decoder_init(&c->wait_decoder, &(struct extra_chunk){ .data = c->waits.v, .n = c->waits.n });
+		wait_decoder_init(&c->wait_decoder,
+				  &(struct extra_chunk){ .data = c->waits.v, .n = c->waits.n });
 		return;
 	}
-	if (chunk->kind != EXTRA_METADATA && chunk->kind != EXTRA_LOSS && chunk->kind != EXTRA_ATTACH)
+	if (chunk->kind != EXTRA_METADATA && chunk->kind != EXTRA_LOSS &&
+	    chunk->kind != EXTRA_ATTACH)
 		return;
 	buf_byte(&b, chunk->kind);
 	buf_add(&b, chunk->data, chunk->n);
@@ -123,7 +129,8 @@ static void follow_waits(struct cut *c, const struct event *ev)
 		return;
 	c->wait_kind = 0;
 	c->wait_object = 0;
-	if (c->has_waits && wait_decoder_next(&c->wait_decoder, &c->wait_kind, &c->wait_object) != 1)
+	if (c->has_waits &&
+	    wait_decoder_next(&c->wait_decoder, &c->wait_kind, &c->wait_object) != 1)
 		c->has_waits = false;
 }
 
@@ -144,10 +151,12 @@ static void write_metadata(struct cut *c)
 
 	extra_begin(&b, EXTRA_METADATA);
 	if (r->to_ns == UINT64_MAX)
-		extra_metadata(&b, "cut", "from %.9f s of a trace that began at %" PRIu64 " ns", (double)r->from_ns / 1e9, start);
+		extra_metadata(&b, "cut", "from %.9f s of a trace that began at %" PRIu64 " ns",
+			       (double)r->from_ns / 1e9, start);
 	else
-		extra_metadata(&b, "cut", "from %.9f to %.9f s of a trace that began at %" PRIu64 " ns", (double)r->from_ns / 1e9,
-			       (double)r->to_ns / 1e9, start);
+		extra_metadata(&b, "cut",
+			       "from %.9f to %.9f s of a trace that began at %" PRIu64 " ns",
+			       (double)r->from_ns / 1e9, (double)r->to_ns / 1e9, start);
 	if (clock.is_known)
 		extra_metadata(&b, "clock", "%" PRIu64 "=%" PRIu64, clock.trace_ns,
 			       clock.wall_sec * 1000000000 + clock.wall_nsec);
@@ -167,8 +176,10 @@ static void begin(struct cut *c)
 		c->err = c->fd;
 		return;
 	}
-	c->writer = writer_new(c->fd, trace_reader_minor(c->reader) == 22 ? 22 : 23, 0, trace_reader_stacks(c->reader));
-	writer_fix_strings(c->writer, fixed, n); /* a stop of the world may be open from one generation to the next */
+	c->writer = writer_new(c->fd, trace_reader_minor(c->reader) == 22 ? 22 : 23, 0,
+			       trace_reader_stacks(c->reader));
+	writer_fix_strings(c->writer, fixed,
+			   n); /* a stop of the world may be open from one generation to the next */
 	write_held(c);
 	write_metadata(c);
 }
@@ -179,7 +190,8 @@ static void end_generation(struct cut *c)
 	c->err = writer_end_generation(c->writer);
 	c->has_events = false;
 	if (c->err)
-		why_set(&c->why, c->err, "cannot write %s: %s; it ends where it was whole", c->output, strerror(-c->err));
+		why_set(&c->why, c->err, "cannot write %s: %s; it ends where it was whole",
+			c->output, strerror(-c->err));
 }
 
 /* Where the trace began a generation, so does the cut: its statuses are there. */
@@ -262,7 +274,8 @@ static bool is_left_out(struct cut *c, uint8_t type)
 		c->experiments++;
 		return true;
 	}
-	return c->syncs > 1 && (type == EV_GC_ACTIVE || type == EV_GC_SWEEP_ACTIVE || type == EV_GC_ASSIST_ACTIVE);
+	return c->syncs > 1 &&
+	       (type == EV_GC_ACTIVE || type == EV_GC_SWEEP_ACTIVE || type == EV_GC_ASSIST_ACTIVE);
 }
 
 /* Times stay; only declarations that found no room before the first event can push it. */
@@ -338,11 +351,13 @@ static int tell(struct cut *c, const char *path, int err, const struct why *reas
 	if (c->err)
 		return fail(-EIO, &c->why);
 	if (c->experiments)
-		log_warn("%s: %" PRIu64 " events of the allocator's experiments are not in it", c->output, c->experiments);
+		log_warn("%s: %" PRIu64 " events of the allocator's experiments are not in it",
+			 c->output, c->experiments);
 	if (err)
 		why_set(&c->why, err, "%s: %s", path, reason->text);
 	else if (!c->writer || !writer_written(c->writer))
-		err = why_set(&c->why, -ENODATA, "%s: no event in this range: the trace is %.9f s long", path,
+		err = why_set(&c->why, -ENODATA,
+			      "%s: no event in this range: the trace is %.9f s long", path,
 			      (double)window_last_ns(c->window) / 1e9);
 	return err ? fail(-EIO, &c->why) : EXIT_FINE;
 }
@@ -375,7 +390,8 @@ static bool is_same_file(int in, const char *output)
 static int run(struct cut *c, const char *path)
 {
 	struct why why = { "" }, reason = { "" };
-	CLEANUP(closep) int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+	CLEANUP(closep)
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
 
 	if (fd < 0) {
 		why_set(&why, -errno, "cannot open %s: %s", path, strerror(errno));
@@ -403,15 +419,20 @@ int cmd_cut(int argc, char **argv)
 	struct cut c = { .fd = -1 };
 	struct why why = { "" };
 	const char *files[2];
-	int err = options_and_operands(rows, ARRAY_SIZE(rows), &c.opt, argc, argv, files, 2, "a trace file and the file to write", &why);
+	int err = options_and_operands(rows, ARRAY_SIZE(rows), &c.opt, argc, argv, files, 2,
+				       "a trace file and the file to write", &why);
 
 	if (err == -ECANCELED) {
 		printf("usage: gotrace cut -r FROM~TO IN|- OUT|-\n\n"
-		       "Writes a part of a Go execution trace (1.22 and later) as a trace of its own. Times stay as\n"
-		       "they are; what is going on at FROM is declared in the nanoseconds before it.\n\n");
+		       "Writes a part of a Go execution trace (1.22 and later) as a trace of its "
+		       "own. Times stay as\n"
+		       "they are; what is going on at FROM is declared in the nanoseconds before "
+		       "it.\n\n");
 		options_help(rows, ARRAY_SIZE(rows));
-		printf("\nThe header is 1.22 for a trace of 1.22, else 1.23; the wall clock goes into `gotrace info`.\n"
-		       "Not in it: the end of a stop of the world that began before FROM, the begin of user tasks and\n"
+		printf("\nThe header is 1.22 for a trace of 1.22, else 1.23; the wall clock goes "
+		       "into `gotrace info`.\n"
+		       "Not in it: the end of a stop of the world that began before FROM, the "
+		       "begin of user tasks and\n"
 		       "regions that did, and events of the allocator's experiments.\n");
 		return 0;
 	}

@@ -20,9 +20,12 @@ struct diff_cmd {
 #define OPTION(field) offsetof(struct diff_cmd, field)
 
 static const struct option_row rows[] = {
-	{ "rows", 'n', OPT_UINT, OPTION(rows), "N", "at most N rows slower and N faster (10); 0: all" },
-	{ "noise", 0, OPT_STRING, OPTION(noise), "PERCENT", "leave out what costs less of a second than this (1)" },
-	{ "fail-over", 0, OPT_STRING, OPTION(fail_over), "PERCENT", "exit with 4 when something got slower by more than this" },
+	{ "rows", 'n', OPT_UINT, OPTION(rows), "N",
+	  "at most N rows slower and N faster (10); 0: all" },
+	{ "noise", 0, OPT_STRING, OPTION(noise), "PERCENT",
+	  "leave out what costs less of a second than this (1)" },
+	{ "fail-over", 0, OPT_STRING, OPTION(fail_over), "PERCENT",
+	  "exit with 4 when something got slower by more than this" },
 	{ "json", 0, OPT_FLAG, OPTION(json), NULL, "as JSON (docs/report.md)" },
 };
 
@@ -48,9 +51,11 @@ int cmd_diff(int argc, char **argv)
 	int first, err = options_parse(rows, ARRAY_SIZE(rows), &c, argc, argv, &first, &why);
 
 	if (err == -ECANCELED) {
-		printf("usage: gotrace diff [options] A B      what got slower from trace A to trace B\n\n");
+		printf("usage: gotrace diff [options] A B      what got slower from trace A to "
+		       "trace B\n\n");
 		options_help(rows, ARRAY_SIZE(rows));
-		printf("\nExit codes: 0 fine, 1 failed, misused or a damaged file, 4 something got slower by more than --fail-over.\n");
+		printf("\nExit codes: 0 fine, 1 failed, misused or a damaged file, 4 something got "
+		       "slower by more than --fail-over.\n");
 		return EXIT_FINE;
 	}
 	if (!err && argc - first != 2)
@@ -77,7 +82,8 @@ int cmd_diff(int argc, char **argv)
 	bool is_over = d.worst > limit;
 
 	diff_free(&d);
-	int bad_a = analysis_complain(a, argv[first]), bad_b = analysis_complain(b, argv[first + 1]);
+	int bad_a = analysis_complain(a, argv[first]),
+	    bad_b = analysis_complain(b, argv[first + 1]);
 
 	return bad_a || bad_b ? EXIT_FAILED : is_over ? EXIT_SLOWER : EXIT_FINE;
 }

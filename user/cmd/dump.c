@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dump.c - gotrace dump: the events of any Go execution trace, one a line, in the order of Go's own reader. */
+/* dump.c - gotrace dump: the events of any Go execution trace, one a line, in the order of Go's own
+ * reader. */
 #include "cmd/commands.h"
 #include "cmd/options.h"
 #include "cmd/session.h"
@@ -24,19 +25,23 @@ struct dump_cmd {
 };
 
 static const struct option_row rows[] = {
-	{ "json", 0, OPT_FLAG, offsetof(struct dump_cmd, json), NULL, "a JSON object a line; its keys: user/render/event_json.h" },
-	{ "count", 0, OPT_FLAG, offsetof(struct dump_cmd, count), NULL, "only how many, as Go's reader counts them" },
+	{ "json", 0, OPT_FLAG, offsetof(struct dump_cmd, json), NULL,
+	  "a JSON object a line; its keys: user/render/event_json.h" },
+	{ "count", 0, OPT_FLAG, offsetof(struct dump_cmd, count), NULL,
+	  "only how many, as Go's reader counts them" },
 	{ "range", 'r', OPT_RANGE, offsetof(struct dump_cmd, range), "FROM~TO",
 	  "only these, since the start: 1.2s~1.5s, 100ms~, ~2s" },
-	{ "goroutine", 'g', OPT_STRING, offsetof(struct dump_cmd, goroutine), "ID", "only of this goroutine, or about it" },
+	{ "goroutine", 'g', OPT_STRING, offsetof(struct dump_cmd, goroutine), "ID",
+	  "only of this goroutine, or about it" },
 	{ "number", 'n', OPT_UINT, offsetof(struct dump_cmd, limit), "N", "the first N of them" },
-	{ "stacks", 0, OPT_FLAG, offsetof(struct dump_cmd, stacks), NULL, "all frames below each line" },
+	{ "stacks", 0, OPT_FLAG, offsetof(struct dump_cmd, stacks), NULL,
+	  "all frames below each line" },
 };
 
 struct dump {
 	struct dump_cmd opt;
 	bool has_limit;
-	uint64_t goroutine;    /* 0: all */
+	uint64_t goroutine; /* 0: all */
 	uint64_t start_ns, n_lines, n_parts;
 	struct trace_reader *reader;
 	struct json json;
@@ -66,7 +71,8 @@ static bool is_wanted(const struct dump *d, const struct event *ev)
 {
 	if (ev->ts_ns - d->start_ns < d->opt.range.from_ns || (d->opt.count && ev->type == EV_SYNC))
 		return false;
-	return !d->goroutine || ev->g == d->goroutine || (names_goroutine(ev->type) && ev->id == d->goroutine);
+	return !d->goroutine || ev->g == d->goroutine ||
+	       (names_goroutine(ev->type) && ev->id == d->goroutine);
 }
 
 static void print_event(struct dump *d, const struct event *ev)
@@ -86,7 +92,8 @@ static int dump_event(struct dump *d, const struct event *ev)
 {
 	if (!d->start_ns) /* no event has the time 0 */
 		d->start_ns = d->text.start_ns = ev->ts_ns;
-	if (ev->ts_ns - d->start_ns >= d->opt.range.to_ns || (d->has_limit && d->n_lines >= d->opt.limit))
+	if (ev->ts_ns - d->start_ns >= d->opt.range.to_ns ||
+	    (d->has_limit && d->n_lines >= d->opt.limit))
 		return 0;
 	if (is_wanted(d, ev))
 		print_event(d, ev);
@@ -169,7 +176,8 @@ static int check_options(struct dump *d, struct why *why)
 	if (d->opt.goroutine) {
 		d->goroutine = strtoull(d->opt.goroutine, &end, 10);
 		if (*end || !d->goroutine || *d->opt.goroutine == '-')
-			return why_set(why, -EINVAL, "--goroutine: '%s' is not the number of one", d->opt.goroutine);
+			return why_set(why, -EINVAL, "--goroutine: '%s' is not the number of one",
+				       d->opt.goroutine);
 	}
 	if (d->opt.json + d->opt.count + d->opt.stacks > 1)
 		return why_set(why, -EINVAL, "only one of --json, --count and --stacks");
@@ -181,11 +189,13 @@ int cmd_dump(int argc, char **argv)
 	struct dump d = { .opt = { .range = TIME_RANGE_ALL, .limit = UINT32_MAX } };
 	struct why why = { "" };
 	const char *path;
-	int err = options_and_operands(rows, ARRAY_SIZE(rows), &d.opt, argc, argv, &path, 1, "one trace file, or - for stdin", &why);
+	int err = options_and_operands(rows, ARRAY_SIZE(rows), &d.opt, argc, argv, &path, 1,
+				       "one trace file, or - for stdin", &why);
 
 	if (err == -ECANCELED) {
 		printf("usage: gotrace dump [options] FILE|-\n\n"
-		       "Prints the events of a Go execution trace (1.22 and later), one a line, in order.\n\n");
+		       "Prints the events of a Go execution trace (1.22 and later), one a line, in "
+		       "order.\n\n");
 		options_help(rows, ARRAY_SIZE(rows));
 		return 0;
 	}

@@ -11,16 +11,16 @@
 
 enum { BLOCKS = 4, BLOCK_EVENTS = 2048, PREFETCH = 24 };
 
-struct slot {                  /* two cache lines, of which most events need one */
+struct slot { /* two cache lines, of which most events need one */
 	_Alignas(64) struct event ev;
 };
 
 struct block {
 	struct slot slots[BLOCK_EVENTS + PREFETCH];
 	size_t n;
-	int end;               /* after them: 0 or -errno, what the reader says; 1: there is more */
+	int end; /* after them: 0 or -errno, what the reader says; 1: there is more */
 	uint64_t offset;
-	VEC(void *) texts;     /* copies: the reader's die when it goes on */
+	VEC(void *) texts; /* copies: the reader's die when it goes on */
 };
 
 struct ahead {
@@ -30,7 +30,7 @@ struct ahead {
 	pthread_cond_t changed;
 	struct block blocks[BLOCKS];
 	uint64_t filled, emptied; /* blocks so far, under the lock */
-	bool stops;            /* under the lock */
+	bool stops;               /* under the lock */
 	/* of who looks */
 	struct block *current;
 	size_t at;
@@ -52,24 +52,29 @@ static void forget_texts(struct block *b)
 }
 
 /*
- * Past the caches: the line is in the other CPU's, and waiting for it costs more than the rest of reading an event. In pieces as
- * they were stored, for a wider load has to wait until its parts have reached the cache.
+ * Past the caches: the line is in the other CPU's, and waiting for it costs more than the rest of
+ * reading an event. In pieces as they were stored, for a wider load has to wait until its parts
+ * have reached the cache.
  */
 static inline void put_line(struct event *to, const struct event *from)
 {
 #if defined(__SSE2__) && defined(__x86_64__)
 	long long *line = (long long *)to;
 
-	_Static_assert(offsetof(struct event, p) == 32 && offsetof(struct event, seq) == 36 && offsetof(struct event, stack) == 40 &&
-		       offsetof(struct event, type) == 44 && offsetof(struct event, is_repair) == 46 &&
-		       offsetof(struct event, name) == 48, "as put together here");
+	_Static_assert(offsetof(struct event, p) == 32 && offsetof(struct event, seq) == 36 &&
+			       offsetof(struct event, stack) == 40 &&
+			       offsetof(struct event, type) == 44 &&
+			       offsetof(struct event, is_repair) == 46 &&
+			       offsetof(struct event, name) == 48,
+		       "as put together here");
 	_mm_stream_si64(line, (long long)from->ts_ns);
 	_mm_stream_si64(line + 1, (long long)from->m);
 	_mm_stream_si64(line + 2, (long long)from->g);
 	_mm_stream_si64(line + 3, (long long)from->id);
 	_mm_stream_si64(line + 4, (long long)((uint64_t)from->seq << 32 | (uint32_t)from->p));
-	_mm_stream_si64(line + 5, (long long)((uint64_t)from->is_repair << 48 | (uint64_t)from->status << 40 |
-					      (uint64_t)from->type << 32 | from->stack));
+	_mm_stream_si64(line + 5,
+			(long long)((uint64_t)from->is_repair << 48 | (uint64_t)from->status << 40 |
+				    (uint64_t)from->type << 32 | from->stack));
 	_mm_stream_si64(line + 6, (long long)(uintptr_t)from->name.s);
 	_mm_stream_si64(line + 7, (long long)from->name.n);
 #else
@@ -80,9 +85,21 @@ static inline void put_line(struct event *to, const struct event *from)
 static bool has_second_line(uint8_t type)
 {
 	switch (type) {
-	case EV_GO_START: case EV_GO_STOP: case EV_GO_BLOCK: case EV_GO_UNBLOCK: case EV_GO_SYSCALL_BEGIN:
-	case EV_GO_SYSCALL_END: case EV_GO_SYSCALL_END_BLOCKED: case EV_GO_DESTROY: case EV_PROC_START: case EV_PROC_STOP:
-	case EV_GO_SWITCH: case EV_GO_SWITCH_DESTROY: case EV_GO_CREATE: case EV_GO_CREATE_BLOCKED: case EV_GO_CREATE_SYSCALL:
+	case EV_GO_START:
+	case EV_GO_STOP:
+	case EV_GO_BLOCK:
+	case EV_GO_UNBLOCK:
+	case EV_GO_SYSCALL_BEGIN:
+	case EV_GO_SYSCALL_END:
+	case EV_GO_SYSCALL_END_BLOCKED:
+	case EV_GO_DESTROY:
+	case EV_PROC_START:
+	case EV_PROC_STOP:
+	case EV_GO_SWITCH:
+	case EV_GO_SWITCH_DESTROY:
+	case EV_GO_CREATE:
+	case EV_GO_CREATE_BLOCKED:
+	case EV_GO_CREATE_SYSCALL:
 		return false;
 	}
 	return true;

@@ -7,8 +7,14 @@
 
 #include "trace/extra.h"
 
-enum { HEADER_BYTES = 16, BATCH = 1, EXPERIMENTAL = 49, END_OF_GENERATION = 52, STRINGS = 4,
-	STRING = 5 };
+enum {
+	HEADER_BYTES = 16,
+	BATCH = 1,
+	EXPERIMENTAL = 49,
+	END_OF_GENERATION = 52,
+	STRINGS = 4,
+	STRING = 5
+};
 
 static bool is_header(const uint8_t *h)
 {
@@ -18,7 +24,8 @@ static bool is_header(const uint8_t *h)
 
 bool extra_is_part(uint64_t id, const void *s, size_t n)
 {
-	return id >= EXTRA_FIRST_ID && n >= EXTRA_MAGIC_LEN && !memcmp(s, EXTRA_MAGIC, EXTRA_MAGIC_LEN);
+	return id >= EXTRA_FIRST_ID && n >= EXTRA_MAGIC_LEN &&
+	       !memcmp(s, EXTRA_MAGIC, EXTRA_MAGIC_LEN);
 }
 
 static void begin_chunk(struct extra_join *j, uint64_t generation, uint64_t chunk)
@@ -31,7 +38,8 @@ static void begin_chunk(struct extra_join *j, uint64_t generation, uint64_t chun
 	j->is_open = true;
 }
 
-bool extra_join(struct extra_join *j, uint64_t generation, const void *s, size_t n, struct extra_chunk *ret)
+bool extra_join(struct extra_join *j, uint64_t generation, const void *s, size_t n,
+		struct extra_chunk *ret)
 {
 	struct cursor c = cursor_of((const uint8_t *)s + EXTRA_MAGIC_LEN, n - EXTRA_MAGIC_LEN);
 	uint64_t chunk = cursor_varint(&c), part = cursor_varint(&c);
@@ -41,7 +49,8 @@ bool extra_join(struct extra_join *j, uint64_t generation, const void *s, size_t
 		return false;
 	if (!part)
 		begin_chunk(j, generation, chunk);
-	if (!j->is_open || j->generation != generation || j->chunk != chunk || j->next_part != part) {
+	if (!j->is_open || j->generation != generation || j->chunk != chunk ||
+	    j->next_part != part) {
 		j->broken += j->is_open;
 		j->is_open = false;
 		return false;
@@ -70,7 +79,8 @@ void extra_keep(struct extra_chunks *x, const struct extra_chunk *chunk)
 	*vec_push(&x->chunks) = own;
 }
 
-static void scan_strings(struct extra_chunks *x, struct extra_join *j, uint64_t generation, struct cursor c)
+static void scan_strings(struct extra_chunks *x, struct extra_join *j, uint64_t generation,
+			 struct cursor c)
 {
 	while (cursor_left(&c) && cursor_u8(&c) == STRING) {
 		uint64_t id = cursor_varint(&c), n = cursor_varint(&c);
@@ -111,8 +121,8 @@ static bool scan_batch(struct extra_chunks *x, struct extra_join *j, struct curs
 
 int extra_scan(const void *trace, size_t n, struct extra_chunks *ret)
 {
-	struct extra_chunks x = {0};
-	struct extra_join j = {0};
+	struct extra_chunks x = { 0 };
+	struct extra_join j = { 0 };
 
 	if (n < HEADER_BYTES || !is_header(trace))
 		return -EBADMSG;
@@ -168,7 +178,7 @@ char *extra_metadata_value(const struct extra_chunks *x, const char *key)
 
 void wait_decoder_init(struct wait_decoder *d, const struct extra_chunk *chunk)
 {
-	*d = (struct wait_decoder){.c = cursor_of(chunk->data, chunk->n)};
+	*d = (struct wait_decoder){ .c = cursor_of(chunk->data, chunk->n) };
 }
 
 void wait_decoder_free(struct wait_decoder *d)
@@ -183,7 +193,7 @@ static uint64_t decode_object(struct wait_decoder *d, uint64_t code)
 		return d->before ? d->objects.v[d->before - 1].next : 0;
 	if (code >= EXTRA_WAIT_KNOWN)
 		return code - EXTRA_WAIT_KNOWN < d->objects.n ? code - EXTRA_WAIT_KNOWN + 1 : 0;
-	struct wait_seen o = {.kind = cursor_u8(&d->c)};
+	struct wait_seen o = { .kind = cursor_u8(&d->c) };
 
 	o.object = d->last_new + (uint64_t)extra_unzigzag(cursor_varint(&d->c));
 	if (d->c.bad)
@@ -220,7 +230,7 @@ int wait_decoder_next(struct wait_decoder *d, uint8_t *kind, uint64_t *object)
 
 void attach_decoder_init(struct attach_decoder *d, const struct extra_chunk *chunk)
 {
-	*d = (struct attach_decoder){.c = cursor_of(chunk->data, chunk->n)};
+	*d = (struct attach_decoder){ .c = cursor_of(chunk->data, chunk->n) };
 	d->left = cursor_varint(&d->c);
 }
 

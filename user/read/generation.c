@@ -9,10 +9,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What the first byte of a batch, or of its content, says (internal/trace/tracev2/events.go, Go 1.26). */
+/* What the first byte of a batch, or of its content, says (internal/trace/tracev2/events.go,
+ * Go 1.26). */
 enum {
-	BATCH_EVENTS = 1, BATCH_STACKS = 2, ENTRY_STACK = 3, BATCH_STRINGS = 4, ENTRY_STRING = 5, BATCH_SAMPLES = 6,
-	ENTRY_SAMPLE = 7, BATCH_FREQUENCY = 8, BATCH_EXPERIMENT = 49, BATCH_SYNC = 50, ENTRY_CLOCK = 51,
+	BATCH_EVENTS = 1,
+	BATCH_STACKS = 2,
+	ENTRY_STACK = 3,
+	BATCH_STRINGS = 4,
+	ENTRY_STRING = 5,
+	BATCH_SAMPLES = 6,
+	ENTRY_SAMPLE = 7,
+	BATCH_FREQUENCY = 8,
+	BATCH_EXPERIMENT = 49,
+	BATCH_SYNC = 50,
+	ENTRY_CLOCK = 51,
 	END_OF_GENERATION = 52,
 };
 
@@ -26,7 +36,8 @@ static uint32_t *id_slot(struct id_table *t, uint64_t id)
 		return &t->dense.v[id];
 	uint64_t *v = map64_get(&t->sparse, id);
 
-	return (uint32_t *)v; /* little endian, as all that this runs on; never more than 2^32 entries */
+	return (uint32_t *)
+		v; /* little endian, as all that this runs on; never more than 2^32 entries */
 }
 
 static bool id_add(struct id_table *t, uint64_t id, uint32_t index)
@@ -86,7 +97,8 @@ static void clear(struct generation *g)
 	g->n_threads = 0;
 	g->number = g->min_time = 0;
 	g->has_frequency = g->has_clock = g->has_unknown_experiment = false;
-	g->strings.n = g->stacks.n = g->stack_frames.n = g->frames.n = g->samples.n = g->extra.n = 0;
+	g->strings.n = g->stacks.n = g->stack_frames.n = g->frames.n = g->samples.n = g->extra.n =
+		0;
 	id_clear(&g->string_ids);
 	id_clear(&g->stack_ids);
 	map64_free(&g->thread_index);
@@ -117,16 +129,19 @@ static uint64_t offset_of(const struct batch *b, const struct cursor *c)
 	return b->offset + (uint64_t)(c->p - b->data);
 }
 
-static int bad_entry(const struct batch *b, const struct cursor *c, struct why *why, const char *what)
+static int bad_entry(const struct batch *b, const struct cursor *c, struct why *why,
+		     const char *what)
 {
 	return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": %s", offset_of(b, c), what);
 }
 
-static int add_strings(struct generation *g, const struct batch *b, struct cursor c, struct why *why)
+static int add_strings(struct generation *g, const struct batch *b, struct cursor c,
+		       struct why *why)
 {
 	while (cursor_left(&c)) {
 		if (cursor_u8(&c) != ENTRY_STRING)
-			return bad_entry(b, &c, why, "a string table holds something that is not a string");
+			return bad_entry(b, &c, why,
+					 "a string table holds something that is not a string");
 		uint64_t id = cursor_varint(&c), n = cursor_varint(&c);
 
 		if (!c.bad && n > STRING_MAX)
@@ -137,7 +152,8 @@ static int add_strings(struct generation *g, const struct batch *b, struct curso
 			return bad_entry(b, &c, why, "a string is cut off by the end of its table");
 		if (!id_add(&g->string_ids, id, (uint32_t)g->strings.n))
 			return bad_entry(b, &c, why, "a string id is defined twice");
-		*vec_push(&g->strings) = (struct gen_string){ { (const char *)p, (uint32_t)n }, NULL };
+		*vec_push(&g->strings) =
+			(struct gen_string){ { (const char *)p, (uint32_t)n }, NULL };
 		if (extra_is_part(id, p, n))
 			*vec_push(&g->extra) = g->strings.v[g->strings.n - 1].bytes;
 	}
@@ -160,7 +176,8 @@ static int add_stacks(struct generation *g, const struct batch *b, struct cursor
 {
 	while (cursor_left(&c)) {
 		if (cursor_u8(&c) != ENTRY_STACK)
-			return bad_entry(b, &c, why, "a stack table holds something that is not a stack");
+			return bad_entry(b, &c, why,
+					 "a stack table holds something that is not a stack");
 		uint64_t id = cursor_varint(&c), n = cursor_varint(&c);
 
 		if (!c.bad && n > STACK_FRAMES_MAX)
@@ -175,7 +192,8 @@ static int add_stacks(struct generation *g, const struct batch *b, struct cursor
 			if (!p)
 				break;
 			c.p = p;
-			*vec_push(&g->stack_frames) = frame_at(g, &(struct gen_frame){ x[0], x[1], x[2], x[3] });
+			*vec_push(&g->stack_frames) =
+				frame_at(g, &(struct gen_frame){ x[0], x[1], x[2], x[3] });
 		}
 		if (c.bad)
 			return bad_entry(b, &c, why, "a stack is cut off by the end of its table");
@@ -186,26 +204,30 @@ static int add_stacks(struct generation *g, const struct batch *b, struct cursor
 	return 0;
 }
 
-static int add_samples(struct generation *g, const struct batch *b, struct cursor c, struct why *why)
+static int add_samples(struct generation *g, const struct batch *b, struct cursor c,
+		       struct why *why)
 {
 	while (cursor_left(&c)) {
 		uint64_t x[5];
 
 		if (cursor_u8(&c) != ENTRY_SAMPLE)
-			return bad_entry(b, &c, why, "a batch of samples holds something that is not a sample");
+			return bad_entry(b, &c, why,
+					 "a batch of samples holds something that is not a sample");
 		const uint8_t *p = varints(c.p, c.end, x, 5);
 
 		if (!p)
 			return bad_entry(b, &c, why, "a sample is cut off by the end of its batch");
 		c.p = p;
 		/* the time is still in units: the frequency may come later */
-		*vec_push(&g->samples) = (struct gen_sample){ (int64_t)x[0], x[1], x[2], x[3], x[4],
-							      (uint32_t)g->samples.n };
+		*vec_push(&g->samples) =
+			(struct gen_sample){ (int64_t)x[0], x[1], x[2],
+					     x[3],          x[4], (uint32_t)g->samples.n };
 	}
 	return 0;
 }
 
-static int add_sync(struct generation *g, const struct batch *b, struct cursor c, int minor, struct why *why)
+static int add_sync(struct generation *g, const struct batch *b, struct cursor c, int minor,
+		    struct why *why)
 {
 	uint64_t time = b->time;
 
@@ -229,7 +251,8 @@ static int add_sync(struct generation *g, const struct batch *b, struct cursor c
 			g->has_frequency = g->ns_per_unit != 0;
 		} else if (type == ENTRY_CLOCK && minor >= 25) {
 			if (g->has_clock)
-				return bad_entry(b, &c, why, "the generation has two clock snapshots");
+				return bad_entry(b, &c, why,
+						 "the generation has two clock snapshots");
 			g->has_clock = true;
 			time += cursor_varint(&c);
 			g->clock_units = time;
@@ -246,7 +269,7 @@ static int add_sync(struct generation *g, const struct batch *b, struct cursor c
 }
 
 struct raw_batch {
-	size_t size;           /* of all of it */
+	size_t size; /* of all of it */
 	bool is_end, is_experiment;
 	uint8_t experiment;
 	uint64_t number, m;
@@ -275,7 +298,8 @@ static int add_batch(struct generation *g, const struct raw_batch *r, int minor,
 	if (!g->min_time || b->time < g->min_time)
 		g->min_time = b->time;
 	if (r->is_experiment) {
-		g->has_unknown_experiment = g->has_unknown_experiment || r->experiment != EXPERIMENT_ALLOC_FREE;
+		g->has_unknown_experiment =
+			g->has_unknown_experiment || r->experiment != EXPERIMENT_ALLOC_FREE;
 		return 0;
 	}
 	switch (kind) {
@@ -300,7 +324,8 @@ static int add_batch(struct generation *g, const struct raw_batch *r, int minor,
 static int cut_off(const struct source *src, struct why *why, const char *what)
 {
 	if (src->error)
-		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": cannot read on: %s", src->offset, strerror(src->error));
+		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": cannot read on: %s",
+			       src->offset, strerror(src->error));
 	return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": %s", src->offset, what);
 }
 
@@ -322,7 +347,8 @@ static int read_batch(struct source *src, struct raw_batch *ret, struct why *why
 		return 1;
 	}
 	if (type != BATCH_EVENTS && type != BATCH_EXPERIMENT)
-		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": no batch begins with byte %d", src->offset, type);
+		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": no batch begins with byte %d",
+			       src->offset, type);
 	ret->experiment = type == BATCH_EXPERIMENT ? cursor_u8(&c) : 0;
 	ret->is_experiment = ret->experiment != 0;
 	ret->number = cursor_varint(&c);
@@ -331,16 +357,20 @@ static int read_batch(struct source *src, struct raw_batch *ret, struct why *why
 	uint64_t size = cursor_varint(&c), header = (uint64_t)(c.p - p);
 
 	if (c.bad)
-		return cut_off(src, why, left < BATCH_HEADER_MAX ? "the file ends inside a batch" :
-								   "a number of a batch is too long");
+		return cut_off(src, why,
+			       left < BATCH_HEADER_MAX ? "the file ends inside a batch"
+						       : "a number of a batch is too long");
 	if (size > BATCH_MAX)
-		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": a batch claims %" PRIu64 " bytes, at most 65536 are allowed",
+		return why_set(why, -EBADMSG,
+			       "offset 0x%" PRIx64 ": a batch claims %" PRIu64
+			       " bytes, at most 65536 are allowed",
 			       src->offset, size);
 	p = source_peek(src, header + size, &left);
 	if (left < header + size) {
 		char text[96];
 
-		snprintf(text, sizeof(text), "a batch claims %" PRIu64 " bytes, %zu are left", size, left - (size_t)header);
+		snprintf(text, sizeof(text), "a batch claims %" PRIu64 " bytes, %zu are left", size,
+			 left - (size_t)header);
 		source_skip(src, header);
 		return cut_off(src, why, text);
 	}
@@ -372,10 +402,12 @@ static int check(struct generation *g, int minor, uint64_t begin, struct why *wh
 	else if (minor >= 25 && !g->has_clock)
 		what = "has no clock snapshot";
 	for (size_t i = 0; i < g->frames.n && !what; i++)
-		if (!generation_string(g, g->frames.v[i].func) || !generation_string(g, g->frames.v[i].file))
+		if (!generation_string(g, g->frames.v[i].func) ||
+		    !generation_string(g, g->frames.v[i].file))
 			what = "has a stack whose function or file is not in its string table";
 	if (what)
-		return why_set(why, -EBADMSG, "the generation at offset 0x%" PRIx64 " %s", begin, what);
+		return why_set(why, -EBADMSG, "the generation at offset 0x%" PRIx64 " %s", begin,
+			       what);
 	for (size_t i = 0; i < g->samples.n; i++)
 		g->samples.v[i].time_ns = generation_ns(g, (uint64_t)g->samples.v[i].time_ns);
 	if (g->samples.n)
@@ -397,7 +429,9 @@ static int load_26(struct generation *g, struct source *src, struct why *why)
 		if (n < 0)
 			return n;
 		if (n == 0 && g->n_threads)
-			return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": the file ends inside a generation", offset);
+			return why_set(why, -EBADMSG,
+				       "offset 0x%" PRIx64 ": the file ends inside a generation",
+				       offset);
 		if (n == 0)
 			return 0;
 		if (!has_number)
@@ -406,11 +440,13 @@ static int load_26(struct generation *g, struct source *src, struct why *why)
 		if (r.is_end)
 			return check(g, 26, begin, why);
 		if (!r.number)
-			return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": generation number 0", offset);
+			return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": generation number 0",
+				       offset);
 		if (r.number != g->number)
 			return why_set(why, -EBADMSG,
-				       "offset 0x%" PRIx64 ": generation %" PRIu64 " begins before %" PRIu64 " has ended", offset,
-				       r.number, g->number);
+				       "offset 0x%" PRIx64 ": generation %" PRIu64
+				       " begins before %" PRIu64 " has ended",
+				       offset, r.number, g->number);
 		n = add_batch(g, &r, 26, why);
 		if (n < 0)
 			return n;
@@ -418,7 +454,8 @@ static int load_26(struct generation *g, struct source *src, struct why *why)
 }
 
 /* Before: the first batch of the next one does. */
-static int load_22(struct generation *g, struct source *src, int minor, bool is_first, bool *cut, struct why *why)
+static int load_22(struct generation *g, struct source *src, int minor, bool is_first, bool *cut,
+		   struct why *why)
 {
 	uint64_t begin = src->offset;
 	struct raw_batch r;
@@ -439,7 +476,8 @@ static int load_22(struct generation *g, struct source *src, int minor, bool is_
 		if (n == 0)
 			break;
 		if (r.is_end || !r.number)
-			return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": generation number 0", offset);
+			return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": generation number 0",
+				       offset);
 		if (!g->number)
 			g->number = r.number;
 		if (r.number == g->number + 1) {
@@ -447,8 +485,10 @@ static int load_22(struct generation *g, struct source *src, int minor, bool is_
 			break;
 		}
 		if (r.number != g->number)
-			return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": generation %" PRIu64 " after %" PRIu64, offset,
-				       r.number, g->number);
+			return why_set(why, -EBADMSG,
+				       "offset 0x%" PRIx64 ": generation %" PRIu64
+				       " after %" PRIu64,
+				       offset, r.number, g->number);
 		n = add_batch(g, &r, minor, why);
 		if (n < 0)
 			return n;

@@ -7,7 +7,7 @@
 enum { POOL_BLOCK = 256 << 10, STACK_CHUNK = 4096, STACK_CHUNKS = 1 << 16 };
 
 struct kept {
-	struct kept *next;     /* of the same hash */
+	struct kept *next; /* of the same hash */
 	uint32_t n;
 	char bytes[];
 };
@@ -76,7 +76,8 @@ static bool has_pcs(const struct pool_stack *k, const uint64_t *pcs, uint32_t n)
 
 static const char *text_of(struct pool *p, struct generation *g, uint64_t id)
 {
-	return pool_string(p, generation_string(g, id)).s; /* generation_load saw that it is there */
+	return pool_string(p, generation_string(g, id))
+		.s; /* generation_load saw that it is there */
 }
 
 uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
@@ -102,8 +103,10 @@ uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
 		for (uint32_t i = 0; i < s->n; i++) {
 			const struct gen_frame *f = &g->frames.v[g->stack_frames.v[s->first + i]];
 
-			frames[i] = (struct frame){ .pc = f->pc, .func = text_of(p, g, f->func),
-						    .file = text_of(p, g, f->file), .line = (uint32_t)f->line };
+			frames[i] = (struct frame){ .pc = f->pc,
+						    .func = text_of(p, g, f->func),
+						    .file = text_of(p, g, f->file),
+						    .line = (uint32_t)f->line };
 		}
 		*k = (struct pool_stack){ frames, s->n, (uint32_t)*head };
 		number = (uint32_t)p->n_stacks;

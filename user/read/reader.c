@@ -15,12 +15,12 @@ struct stream {
 	size_t batch;          /* index of the one it stands in */
 	const uint8_t *at;     /* in that batch; NULL: not begun */
 	const uint8_t *event_at;
-	int64_t last_ns;       /* time of the event before, 0: take the batch's */
+	int64_t last_ns; /* time of the event before, 0: take the batch's */
 	uint8_t type;
 	uint64_t args[1 + EVENT_ARGS_MAX]; /* args[0]: difference in time */
 };
 
-struct front {                 /* heap entry */
+struct front { /* heap entry */
 	int64_t time_ns;
 	struct stream *stream;
 };
@@ -37,14 +37,14 @@ struct trace_reader {
 	struct pool pool;
 	VEC(struct stream) streams;
 	VEC(struct front) heap; /* by time; broken exactly as Go's reader breaks ties */
-	VEC(size_t) visit;     /* see visit_push */
-	uint64_t tries;        /* see try_many */
-	size_t sample;         /* next one */
-	struct event event;    /* of trace_reader_next */
+	VEC(size_t) visit;      /* see visit_push */
+	uint64_t tries;         /* see try_many */
+	size_t sample;          /* next one */
+	struct event event;     /* of trace_reader_next */
 	int64_t last_ns;
 	uint64_t syncs;
-	bool is_cut;           /* after this generation the file is wrong: why */
-	bool has_failed;       /* say the last sync, then why */
+	bool is_cut;     /* after this generation the file is wrong: why */
+	bool has_failed; /* say the last sync, then why */
 	enum stage stage;
 	uint64_t generations;
 	struct why why, flaw;
@@ -60,8 +60,8 @@ static int read_header(struct trace_reader *r, struct why *why)
 	static const int known[] = { 22, 23, 25, 26 };
 	size_t n;
 	const char *h = (const char *)source_peek(&r->source, 16, &n);
-	bool has_shape = n >= 16 && !memcmp(h, "go 1.", 5) && h[5] >= '0' && h[5] <= '9' && h[6] >= '0' && h[6] <= '9' &&
-			 !memcmp(h + 7, " trace\0\0\0", 9);
+	bool has_shape = n >= 16 && !memcmp(h, "go 1.", 5) && h[5] >= '0' && h[5] <= '9' &&
+			 h[6] >= '0' && h[6] <= '9' && !memcmp(h + 7, " trace\0\0\0", 9);
 
 	if (r->source.error)
 		return why_set(why, -EBADMSG, "cannot be read: %s", strerror(r->source.error));
@@ -73,8 +73,10 @@ static int read_header(struct trace_reader *r, struct why *why)
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (known[i] == r->minor)
 			return 0;
-	return why_set(why, -EBADMSG, "offset 0x5: header go 1.%d, but only 1.22, 1.23, 1.25 and 1.26 can be read%s", r->minor,
-		       r->minor < 22 ? " (older ones are another format)" : "");
+	return why_set(
+		why, -EBADMSG,
+		"offset 0x5: header go 1.%d, but only 1.22, 1.23, 1.25 and 1.26 can be read%s",
+		r->minor, r->minor < 22 ? " (older ones are another format)" : "");
 }
 
 int trace_reader_open(int fd, struct trace_reader **ret, struct why *why)
@@ -116,9 +118,11 @@ static uint64_t file_offset(const struct stream *s, const uint8_t *p)
 	return b->offset + (uint64_t)(p - b->data);
 }
 
-static int __attribute__((cold)) bad_event(struct trace_reader *r, struct stream *s, const char *what)
+static int __attribute__((cold))
+bad_event(struct trace_reader *r, struct stream *s, const char *what)
 {
-	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s (byte %d)", file_offset(s, s->at), what, *s->at);
+	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s (byte %d)",
+		       file_offset(s, s->at), what, *s->at);
 }
 
 /* The next event of the stream into it and its time into *ns. 1; 0 at its end; -EBADMSG. */
@@ -137,7 +141,8 @@ static int stream_next(struct trace_reader *r, struct stream *s, int64_t *ns)
 		s->last_ns = generation_ns(&r->generation, b->time);
 	const uint8_t *end;
 
-	switch (event_specs[*s->at].n_args) { /* a known number of numbers is decoded without a loop */
+	switch (event_specs[*s->at]
+			.n_args) { /* a known number of numbers is decoded without a loop */
 	case 0:
 		if (!event_specs[*s->at].name)
 			return bad_event(r, s, "no event of a thread begins so");
@@ -160,7 +165,8 @@ static int stream_next(struct trace_reader *r, struct stream *s, int64_t *ns)
 	s->type = *s->at;
 	s->event_at = s->at;
 	s->at = end;
-	s->last_ns = (int64_t)((uint64_t)generation_ns(&r->generation, s->args[0]) + (uint64_t)s->last_ns);
+	s->last_ns = (int64_t)((uint64_t)generation_ns(&r->generation, s->args[0]) +
+			       (uint64_t)s->last_ns);
 	*ns = s->last_ns;
 	return 1;
 }
@@ -225,7 +231,8 @@ static void sort_heap(struct front *h, size_t n)
 	}
 }
 
-/* Of the heap's entries those come next by time whose parent was visited: a heap of their indexes. */
+/* Of the heap's entries those come next by time whose parent was visited: a heap of their indexes.
+ */
 static bool comes_before(const struct front *h, size_t a, size_t b)
 {
 	return h[a].time_ns != h[b].time_ns ? h[a].time_ns < h[b].time_ns : a < b;
@@ -266,7 +273,8 @@ static size_t visit_pop(struct trace_reader *r)
 static int deliver(struct trace_reader *r, struct event *ev, int64_t ns)
 {
 	if (ns <= r->last_ns)
-		ns = (int64_t)((uint64_t)r->last_ns + 1); /* a frequency of 0 makes times that overflow */
+		ns = (int64_t)((uint64_t)r->last_ns +
+			       1); /* a frequency of 0 makes times that overflow */
 	ev->ts_ns = (uint64_t)ns;
 	r->last_ns = (int64_t)((uint64_t)ns + event_parts(ev) - 1);
 	return 1;
@@ -303,7 +311,8 @@ static int __attribute__((cold, noinline)) say_where(struct trace_reader *r, con
 {
 	struct why what = r->why;
 
-	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s", file_offset(s, s->event_at), what.text);
+	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s", file_offset(s, s->event_at),
+		       what.text);
 }
 
 /* The event of heap entry i, if the states take it: 1, 0 it waits, -EBADMSG. */
@@ -313,8 +322,10 @@ static inline int try_front(struct trace_reader *r, size_t i, struct event *ev)
 	int64_t ns = r->heap.v[i].time_ns;
 
 	if (!s->thread && s->batches->m != EVENT_NO_M)
-		s->thread = states_thread(&r->states, s->batches->m); /* known from its first event on */
-	int n = states_advance(&r->states, &r->generation, s->thread, s->type, s->args + 1, ev, &r->why);
+		s->thread = states_thread(&r->states,
+					  s->batches->m); /* known from its first event on */
+	int n = states_advance(&r->states, &r->generation, s->thread, s->type, s->args + 1, ev,
+			       &r->why);
 
 	if (__builtin_expect(n <= 0, 0))
 		return n ? say_where(r, s) : 0;
@@ -343,8 +354,9 @@ static int try_few(struct trace_reader *r, struct event *ev)
 }
 
 /*
- * Without sorting what need not be tried. Among more than 12 Go's own sort does not keep the order of equal times. A file of
- * many threads of which each waits for the last one takes a millisecond a byte; traces of 800 threads need 0.0 tries a byte.
+ * Without sorting what need not be tried. Among more than 12 Go's own sort does not keep the order
+ * of equal times. A file of many threads of which each waits for the last one takes a millisecond a
+ * byte; traces of 800 threads need 0.0 tries a byte.
  */
 static int try_many(struct trace_reader *r, struct event *ev)
 {
@@ -355,7 +367,9 @@ static int try_many(struct trace_reader *r, struct event *ev)
 		if (n)
 			return n;
 		if (++r->tries > TRIES + TRIES_PER_BYTE * r->source.offset)
-			return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %zu threads wait for each other all the time",
+			return why_set(&r->why, -EBADMSG,
+				       "offset 0x%" PRIx64
+				       ": %zu threads wait for each other all the time",
 				       r->source.offset, r->heap.n);
 		visit_push(r, 2 * i + 1);
 		visit_push(r, 2 * i + 2);
@@ -373,7 +387,9 @@ static int __attribute__((noinline)) try_others(struct trace_reader *r, struct e
 		return n;
 	struct stream *s = r->heap.v[0].stream;
 
-	return why_set(&r->why, -EBADMSG, "offset 0x%" PRIx64 ": %s of %s %" PRIu64 " waits for an event that never comes",
+	return why_set(&r->why, -EBADMSG,
+		       "offset 0x%" PRIx64 ": %s of %s %" PRIu64
+		       " waits for an event that never comes",
 		       file_offset(s, s->event_at), event_specs[s->type].name,
 		       s->type == EV_GO_SYSCALL_END_BLOCKED ? "thread" : "id",
 		       s->type == EV_GO_SYSCALL_END_BLOCKED ? s->batches->m : s->args[1]);
@@ -414,7 +430,8 @@ static void tell_extra(struct trace_reader *r)
 			r->take_extra(r->extra_self, &chunk);
 }
 
-void trace_reader_on_extra(struct trace_reader *r, void (*take)(void *self, const struct extra_chunk *chunk), void *self)
+void trace_reader_on_extra(struct trace_reader *r,
+			   void (*take)(void *self, const struct extra_chunk *chunk), void *self)
 {
 	r->take_extra = take;
 	r->extra_self = self;
@@ -428,7 +445,9 @@ static int next_generation(struct trace_reader *r, struct event *ev)
 	if (r->stage == FAILED)
 		return -EBADMSG;
 	bool was_cut = r->is_cut;
-	int n = was_cut ? -EBADMSG : generation_load(&r->generation, &r->source, r->minor, &r->is_cut, &r->why);
+	int n = was_cut ? -EBADMSG
+			: generation_load(&r->generation, &r->source, r->minor, &r->is_cut,
+					  &r->why);
 
 	if (n <= 0) {
 		r->stage = n < 0 ? FAILED : DONE;
@@ -505,8 +524,8 @@ struct trace_clock trace_reader_clock(const struct trace_reader *r)
 {
 	const struct generation *g = &r->generation;
 
-	return (struct trace_clock){ g->has_clock, (uint64_t)generation_ns(g, g->clock_units), g->clock_mono_ns,
-				     g->clock_wall_sec, g->clock_wall_nsec };
+	return (struct trace_clock){ g->has_clock, (uint64_t)generation_ns(g, g->clock_units),
+				     g->clock_mono_ns, g->clock_wall_sec, g->clock_wall_nsec };
 }
 
 uint64_t trace_reader_offset(const struct trace_reader *r)

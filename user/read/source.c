@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Not in large pages (MADV_HUGEPAGE): 5 % less when the kernel has some, 25 % more when it has to make them. */
+/* Not in large pages (MADV_HUGEPAGE): 5 % less when the kernel has some, 25 % more when it has to
+ * make them. */
 static uint8_t *new_block(void)
 {
 	return xmalloc(SOURCE_BLOCK + VARINT_SLACK);

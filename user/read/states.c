@@ -12,27 +12,27 @@ enum { P_RUNNING = 1, P_IDLE, P_SYSCALL, P_ABANDONED };
 enum { GC_UNKNOWN, GC_OFF, GC_ON };
 enum { SLAB = 256, FEW_RANGES = 16 };
 
-struct seq {                   /* counts in one generation */
+struct seq { /* counts in one generation */
 	uint64_t generation, n;
 };
 
-struct range {                 /* a stop of the world, open on a goroutine */
-	uint64_t kind_id;      /* id of its kind, as it was begun */
+struct range {            /* a stop of the world, open on a goroutine */
+	uint64_t kind_id; /* id of its kind, as it was begun */
 	struct str kind;
 };
 
 struct region {
 	uint64_t task;
-	const char *name;      /* kept: equal names are one pointer */
+	const char *name; /* kept: equal names are one pointer */
 };
 
 struct go {
-	uint64_t id;           /* NO_GOROUTINE: free */
+	uint64_t id; /* NO_GOROUTINE: free */
 	struct seq seq;
 	uint8_t status;
-	bool assists;          /* in marking */
+	bool assists; /* in marking */
 	VEC(struct range) ranges;
-	struct map64 *kinds;   /* of ranges, once they are more than a file of Go's has */
+	struct map64 *kinds; /* of ranges, once they are more than a file of Go's has */
 	VEC(struct region) regions;
 	struct go *next_free;
 };
@@ -42,10 +42,10 @@ struct proc {
 	struct seq seq;
 	uint8_t status;
 	bool sweeps;
-	struct thread *t;      /* bound last; only true if t->p is this */
+	struct thread *t; /* bound last; only true if t->p is this */
 };
 
-struct task_state {            /* open */
+struct task_state { /* open */
 	uint64_t parent;
 	struct str name;
 };
@@ -211,7 +211,7 @@ void states_free(struct states *s)
 struct attempt {
 	struct states *s;
 	struct generation *g;
-	struct thread *t;      /* NULL: no thread */
+	struct thread *t; /* NULL: no thread */
 	uint8_t type;
 	const uint64_t *args;
 	struct event *ev;
@@ -223,9 +223,11 @@ static int __attribute__((cold)) impossible(const struct attempt *a, const char 
 	return why_set(a->why, -EBADMSG, "%s%s", event_specs[a->type].name, what);
 }
 
-static int __attribute__((cold)) impossible_for(const struct attempt *a, const char *what, uint64_t id, const char *rest)
+static int __attribute__((cold))
+impossible_for(const struct attempt *a, const char *what, uint64_t id, const char *rest)
 {
-	return why_set(a->why, -EBADMSG, "%s%s %" PRId64 "%s", event_specs[a->type].name, what, (int64_t)id, rest);
+	return why_set(a->why, -EBADMSG, "%s%s %" PRId64 "%s", event_specs[a->type].name, what,
+		       (int64_t)id, rest);
 }
 
 enum need { NO, MAY, MUST };
@@ -258,7 +260,8 @@ static inline int need_go(const struct attempt *a, uint8_t status, struct go **r
 		return impossible_for(a, " of goroutine", a->t->goid, ", which does not exist");
 	if ((*ret)->status != status)
 		return impossible_for(a, " of goroutine", a->t->goid,
-				      status == G_RUNNING ? ", which is not running" : ", which is in no system call");
+				      status == G_RUNNING ? ", which is not running"
+							  : ", which is in no system call");
 	return 0;
 }
 
@@ -275,7 +278,8 @@ static inline int set_stack(const struct attempt *a, uint64_t id, uint32_t *ret)
 static inline int find_string(const struct attempt *a, uint64_t id, struct gen_string **ret)
 {
 	*ret = generation_string(a->g, id);
-	return *ret ? 0 : impossible_for(a, " with string", id, ", which the generation does not have");
+	return *ret ? 0
+		    : impossible_for(a, " with string", id, ", which the generation does not have");
 }
 
 /* A name: kept for as long as the reader. */
@@ -303,7 +307,8 @@ static int proc_status(const struct attempt *a)
 		/* nothing is lost: say it where the P is, and that it is in a system call */
 		other = p->t && p->t->p == p ? p->t : NULL;
 		if (!other)
-			return impossible_for(a, " of P", id, ", which is about to be stolen but on no thread");
+			return impossible_for(a, " of P", id,
+					      ", which is about to be stolen but on no thread");
 		status = P_SYSCALL;
 	} else if (p && p->status != status) {
 		return impossible_for(a, " that contradicts the status of P", id, "");
@@ -358,7 +363,8 @@ static int proc_steal(const struct attempt *a)
 {
 	struct proc *p = proc_get(a->s, a->args[0]);
 
-	if (!p || (p->status != P_SYSCALL && p->status != P_ABANDONED) || !succeeds(a->args[1], a->g, p->seq))
+	if (!p || (p->status != P_SYSCALL && p->status != P_ABANDONED) ||
+	    !succeeds(a->args[1], a->g, p->seq))
 		return 0;
 	if (!a->t)
 		return impossible(a, " outside of any thread");
@@ -375,7 +381,8 @@ static int proc_steal(const struct attempt *a)
 	if (!from)
 		return impossible_for(a, " from thread", a->args[2], ", which nothing was said of");
 	if (from->p != p)
-		return impossible_for(a, " from thread", a->args[2], ", which does not have this P");
+		return impossible_for(a, " from thread", a->args[2],
+				      ", which does not have this P");
 	unbind_p(from);
 	return 1;
 }
@@ -388,7 +395,8 @@ static int status_from_afar(const struct attempt *a, struct go *g, uint64_t tid)
 	struct thread *t = thread_get(a->s, tid);
 
 	if (t && t->goid != g->id)
-		return impossible_for(a, " of goroutine", g->id, ", in a system call on a thread that has another one");
+		return impossible_for(a, " of goroutine", g->id,
+				      ", in a system call on a thread that has another one");
 	a->ev->m = tid;
 	if (t) {
 		a->ev->g = g->id;
@@ -426,7 +434,8 @@ static int go_status(const struct attempt *a)
 	if (!a->t || tid != a->t->tid)
 		return status_from_afar(a, g, tid);
 	if (a->g->number != a->s->first_generation && a->t->goid != id)
-		return impossible_for(a, " of goroutine", id, ", in a system call on a thread that has another one");
+		return impossible_for(a, " of goroutine", id,
+				      ", in a system call on a thread that has another one");
 	bind_g(a->t, g);
 	return 1;
 }
@@ -578,7 +587,8 @@ static int need_syscall(const struct attempt *a, struct go **ret)
 	if (!*ret)
 		return impossible_for(a, " of goroutine", a->t->goid, ", which does not exist");
 	if ((*ret)->status != G_SYSCALL)
-		return impossible_for(a, " of goroutine", a->t->goid, ", which is in no system call");
+		return impossible_for(a, " of goroutine", a->t->goid,
+				      ", which is in no system call");
 	return 0;
 }
 
@@ -681,7 +691,8 @@ static int user_region(const struct attempt *a)
 		const struct region *top = &g->regions.v[g->regions.n - 1];
 
 		if (top->task != a->args[0] || top->name != a->ev->name.s)
-			return impossible_for(a, " of goroutine", g->id, ", whose innermost open region is another one");
+			return impossible_for(a, " of goroutine", g->id,
+					      ", whose innermost open region is another one");
 		g->regions.n--;
 	}
 	a->ev->id = a->args[0];
@@ -832,7 +843,9 @@ static int assist_active(const struct attempt *a)
 	if (!g)
 		return impossible_for(a, " of goroutine", a->args[0], ", which does not exist");
 	if (g->assists == is_first)
-		return impossible_for(a, " of goroutine", g->id, is_first ? ", in which it is open" : ", in which it is not open");
+		return impossible_for(a, " of goroutine", g->id,
+				      is_first ? ", in which it is open"
+					       : ", in which it is not open");
 	g->assists = true;
 	a->ev->id = g->id;
 	return 1;
@@ -846,7 +859,9 @@ static int sweep(const struct attempt *a)
 	if (err)
 		return err;
 	if (a->t->p->sweeps == begins)
-		return impossible_for(a, " of P", a->t->p->id, begins ? ", on which it is open" : ", on which it is not open");
+		return impossible_for(a, " of P", a->t->p->id,
+				      begins ? ", on which it is open"
+					     : ", on which it is not open");
 	a->t->p->sweeps = begins;
 	a->ev->id = a->t->p->id;
 	if (begins) {
@@ -866,7 +881,9 @@ static int sweep_active(const struct attempt *a)
 	if (!p)
 		return impossible_for(a, " of P", a->args[0], ", which nothing was said of");
 	if (p->sweeps == is_first)
-		return impossible_for(a, " of P", p->id, is_first ? ", on which it is open" : ", on which it is not open");
+		return impossible_for(a, " of P", p->id,
+				      is_first ? ", on which it is open"
+					       : ", on which it is not open");
 	p->sweeps = true;
 	a->ev->id = p->id;
 	return 1;
@@ -886,7 +903,8 @@ static int gc(const struct attempt *a)
 		if (a->args[0] != s->gc_seq + 1)
 			return 0;
 		if (a->type == EV_GC_BEGIN ? s->gc == GC_ON : s->gc != GC_ON)
-			return impossible(a, a->type == EV_GC_BEGIN ? " while one runs" : " while none runs");
+			return impossible(a, a->type == EV_GC_BEGIN ? " while one runs"
+								    : " while none runs");
 		err = check_context(a, MUST, MUST);
 	}
 	s->gc_seq = a->args[0];
@@ -898,8 +916,8 @@ static int gc(const struct attempt *a)
 
 /* ------------------------------------------------------------------------------- the table */
 
-int states_advance(struct states *s, struct generation *g, struct thread *t, uint8_t type, const uint64_t *args,
-		   struct event *ev, struct why *why)
+int states_advance(struct states *s, struct generation *g, struct thread *t, uint8_t type,
+		   const uint64_t *args, struct event *ev, struct why *why)
 {
 	const struct attempt a = { s, g, t, type, args, ev, why };
 

@@ -22,8 +22,10 @@ static void row_text(FILE *f, const struct diff_row *r)
 	char what[40];
 
 	snprintf(what, sizeof(what), r->kind == DIFF_STACK ? "%s wait" : "%s", r->what);
-	fprintf(f, "  %8s  %9s  %9s %-11s  %-20s  %s\n", r->count_b ? change_text((char[16]){ 0 }, r->change) : "gone",
-		TIME((uint64_t)r->before_ns), TIME((uint64_t)r->after_ns), r->unit, what, NAME(r->name, 30));
+	fprintf(f, "  %8s  %9s  %9s %-11s  %-20s  %s\n",
+		r->count_b ? change_text((char[16]){ 0 }, r->change) : "gone",
+		TIME((uint64_t)r->before_ns), TIME((uint64_t)r->after_ns), r->unit, what,
+		NAME(r->name, 30));
 }
 
 static void list(FILE *f, const struct diff *d, bool slower, size_t rows)
@@ -51,11 +53,13 @@ static void head(FILE *f, const char *which, const struct report *r)
 {
 	uint64_t ns = r->g->last_ns - r->g->first_ns;
 
-	fprintf(f, "%s  %-40s %8.3f s  %12s events  %8s goroutines  wait for a P: 99 %% %s\n", which, NAME(r->file, 40), (double)ns / 1e9,
-		COUNT(r->g->events), COUNT(r->g->seen), TIME(latency_quantile(&r->g->waits, 0.99)));
+	fprintf(f, "%s  %-40s %8.3f s  %12s events  %8s goroutines  wait for a P: 99 %% %s\n",
+		which, NAME(r->file, 40), (double)ns / 1e9, COUNT(r->g->events), COUNT(r->g->seen),
+		TIME(latency_quantile(&r->g->waits, 0.99)));
 }
 
-void diff_text(FILE *f, const struct report *a, const struct report *b, const struct diff *d, size_t rows)
+void diff_text(FILE *f, const struct report *a, const struct report *b, const struct diff *d,
+	       size_t rows)
 {
 	head(f, "A", a);
 	head(f, "B", b);

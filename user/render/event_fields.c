@@ -6,12 +6,30 @@
 #include <stddef.h>
 
 #define AT(member) offsetof(struct event, member)
-#define NUMBER(key, member) { key, FIELD_NUMBER, AT(member) }
-#define MAYBE(key, member) { key, FIELD_NUMBER_OR_NONE, AT(member) }
-#define STATUS { "status", FIELD_STATUS, AT(status) }
-#define STRING(key) { key, FIELD_STRING, AT(name) }
-#define STACK { "stack", FIELD_STACK, AT(stack) }
-#define START { "start_stack", FIELD_STACK, AT(start_stack) }
+#define NUMBER(key, member)                                                                        \
+	{                                                                                          \
+		key, FIELD_NUMBER, AT(member)                                                      \
+	}
+#define MAYBE(key, member)                                                                         \
+	{                                                                                          \
+		key, FIELD_NUMBER_OR_NONE, AT(member)                                              \
+	}
+#define STATUS                                                                                     \
+	{                                                                                          \
+		"status", FIELD_STATUS, AT(status)                                                 \
+	}
+#define STRING(key)                                                                                \
+	{                                                                                          \
+		key, FIELD_STRING, AT(name)                                                        \
+	}
+#define STACK                                                                                      \
+	{                                                                                          \
+		"stack", FIELD_STACK, AT(stack)                                                    \
+	}
+#define START                                                                                      \
+	{                                                                                          \
+		"start_stack", FIELD_STACK, AT(start_stack)                                        \
+	}
 
 static const struct event_field fields[256][EVENT_FIELDS_MAX] = {
 	[EV_PROCS_CHANGE] = { NUMBER("procs", value), STACK },
@@ -43,7 +61,10 @@ static const struct event_field fields[256][EVENT_FIELDS_MAX] = {
 	[EV_TASK_END] = { NUMBER("task", id), MAYBE("parent", value), STRING("name"), STACK },
 	[EV_REGION_BEGIN] = { NUMBER("task", id), STRING("name"), STACK },
 	[EV_REGION_END] = { NUMBER("task", id), STRING("name"), STACK },
-	[EV_LOG] = { NUMBER("task", id), STRING("category"), { "message", FIELD_STRING, AT(text) }, STACK },
+	[EV_LOG] = { NUMBER("task", id),
+		     STRING("category"),
+		     { "message", FIELD_STRING, AT(text) },
+		     STACK },
 	[EV_GO_SWITCH] = { NUMBER("goroutine", id), NUMBER("seq", seq) },
 	[EV_GO_SWITCH_DESTROY] = { NUMBER("goroutine", id), NUMBER("seq", seq) },
 	[EV_GO_CREATE_BLOCKED] = { NUMBER("goroutine", id), START, STACK },
@@ -82,8 +103,10 @@ struct str event_field_string(const struct event *ev, const struct event_field *
 
 const char *event_status_name(const struct event *ev)
 {
-	static const char *const go[] = { "undetermined", "runnable", "running", "syscall", "waiting" };
-	static const char *const proc[] = { "undetermined", "running", "idle", "syscall", "abandoned" };
+	static const char *const go[] = { "undetermined", "runnable", "running", "syscall",
+					  "waiting" };
+	static const char *const proc[] = { "undetermined", "running", "idle", "syscall",
+					    "abandoned" };
 
 	return (ev->type == EV_PROC_STATUS ? proc : go)[ev->status % 5];
 }

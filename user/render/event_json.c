@@ -27,14 +27,16 @@ static void number_or_null(struct json *j, const char *key, uint64_t x, bool is_
 		json_key_u64(j, key, x);
 }
 
-static void field_json(struct json *j, const struct event *ev, const struct event_field *f, struct stack_source stacks)
+static void field_json(struct json *j, const struct event *ev, const struct event_field *f,
+		       struct stack_source stacks)
 {
 	switch ((enum event_field_kind)f->kind) {
 	case FIELD_NUMBER:
 		json_key_u64(j, f->key, event_field_number(ev, f));
 		break;
 	case FIELD_NUMBER_OR_NONE:
-		number_or_null(j, f->key, event_field_number(ev, f), event_field_number(ev, f) == UINT64_MAX);
+		number_or_null(j, f->key, event_field_number(ev, f),
+			       event_field_number(ev, f) == UINT64_MAX);
 		break;
 	case FIELD_STATUS:
 		json_key_cstr(j, f->key, event_status_name(ev));

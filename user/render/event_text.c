@@ -28,7 +28,8 @@ static void put_name(FILE *f, const char *s)
 	put_bytes(f, s, strlen(s));
 }
 
-/* example.com/mod/pkg.(*T).F is pkg.(*T).F: a path ends at the last slash before a bracket of type arguments. */
+/* example.com/mod/pkg.(*T).F is pkg.(*T).F: a path ends at the last slash before a bracket of type
+ * arguments. */
 static const char *without_path(const char *func)
 {
 	const char *stop = func + strcspn(func, "[("), *name = func;
@@ -70,9 +71,12 @@ static void put_frames(const struct event_text *t, const char *key, uint32_t num
 	}
 }
 
-static void put_field(const struct event_text *t, const struct event *ev, const struct event_field *field)
+static void put_field(const struct event_text *t, const struct event *ev,
+		      const struct event_field *field)
 {
-	uint64_t x = field->kind == FIELD_NUMBER || field->kind == FIELD_NUMBER_OR_NONE ? event_field_number(ev, field) : 0;
+	uint64_t x = field->kind == FIELD_NUMBER || field->kind == FIELD_NUMBER_OR_NONE
+			     ? event_field_number(ev, field)
+			     : 0;
 
 	switch ((enum event_field_kind)field->kind) {
 	case FIELD_NUMBER_OR_NONE:

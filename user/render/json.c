@@ -128,19 +128,25 @@ static bool is_plain(uint8_t c)
 
 static bool is_escaped(uint32_t x)
 {
-	return x < 0x20 || (x >= 0x7f && x < 0xa0) || x == '"' || x == '\\' || x == 0x2028 || x == 0x2029;
+	return x < 0x20 || (x >= 0x7f && x < 0xa0) || x == '"' || x == '\\' || x == 0x2028 ||
+	       x == 0x2029;
 }
 
 static void put_escaped(struct json *j, uint32_t x)
 {
-	static const char shorts[128] = { ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\t'] = 't', ['\r'] = 'r' };
+	static const char shorts[128] = {
+		['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\t'] = 't', ['\r'] = 'r'
+	};
 	static const char hex[] = "0123456789abcdef";
 
 	if (x < 128 && shorts[x]) {
 		put(j, (char[]){ '\\', shorts[x] }, 2);
 		return;
 	}
-	put(j, (char[]){ '\\', 'u', hex[x >> 12 & 15], hex[x >> 8 & 15], hex[x >> 4 & 15], hex[x & 15] }, 6);
+	put(j,
+	    (char[]){ '\\', 'u', hex[x >> 12 & 15], hex[x >> 8 & 15], hex[x >> 4 & 15],
+		      hex[x & 15] },
+	    6);
 }
 
 static void put_string(struct json *j, const char *s, size_t n)

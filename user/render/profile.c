@@ -64,15 +64,15 @@ static void add_name(struct buf *b, const char *s, bool is_folded)
 struct gzip {
 	FILE *f;
 	z_stream z;
-	int err;               /* the first; nothing is written after it */
+	int err; /* the first; nothing is written after it */
 };
 
 static int gzip_begin(struct gzip *g)
 {
 	enum { GZIP_HEADER = 16 };
 
-	if (deflateInit2(&g->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + GZIP_HEADER, MAX_MEM_LEVEL,
-			 Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&g->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + GZIP_HEADER,
+			 MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
 	return 0;
 }
@@ -102,8 +102,9 @@ static int gzip_end(struct gzip *g)
 /* ------------------------------------------------------------------------------- pprof */
 
 /*
- * The message is never whole in memory: protobuf messages one after the other are one message, with what they repeat in that
- * order. So each sample, location, function and string is written as a profile of its own when it is met first.
+ * The message is never whole in memory: protobuf messages one after the other are one message, with
+ * what they repeat in that order. So each sample, location, function and string is written as a
+ * profile of its own when it is met first.
  */
 struct pprof {
 	struct gzip gzip;
@@ -112,7 +113,11 @@ struct pprof {
 	struct map64 function_ids; /* by index of name << 32 | index of file */
 	uint64_t locations, functions;
 	struct map64 string_index; /* hash -> 1 + index of the newest of that hash */
-	VEC(struct pprof_string { char *s; uint64_t next; }) strings;
+	VEC(struct pprof_string {
+		char *s;
+		uint64_t next;
+	})
+	strings;
 	VEC(uint64_t) stack;
 };
 
@@ -201,7 +206,8 @@ static int64_t positive(uint64_t x)
 	return (int64_t)min_u64(x, INT64_MAX);
 }
 
-static void add_sample(struct pprof *w, const struct profile_sample *s, const struct frame *frames, unsigned n)
+static void add_sample(struct pprof *w, const struct profile_sample *s, const struct frame *frames,
+		       unsigned n)
 {
 	w->stack.n = 0;
 	for (unsigned i = 0; i < n; i++)
@@ -260,8 +266,8 @@ static void pprof_free(struct pprof *w)
 	buf_free(&w->text);
 }
 
-int profile_pprof(FILE *f, const struct profile *p, const struct stack_source *stacks, uint64_t duration_ns,
-		  uint64_t time_ns)
+int profile_pprof(FILE *f, const struct profile *p, const struct stack_source *stacks,
+		  uint64_t duration_ns, uint64_t time_ns)
 {
 	struct pprof w = { .gzip.f = f };
 	int err = gzip_begin(&w.gzip);
@@ -294,7 +300,8 @@ static int compare_names(const void *a, const void *b)
 	const struct folded_row *x = a, *y = b;
 
 	for (unsigned i = 1; i <= x->n && i <= y->n; i++) {
-		const char *s = known(x->frames[x->n - i].func), *t = known(y->frames[y->n - i].func);
+		const char *s = known(x->frames[x->n - i].func),
+			   *t = known(y->frames[y->n - i].func);
 		int c = s == t ? 0 : strcmp(s, t);
 
 		if (c)
@@ -345,10 +352,11 @@ static int put_row(FILE *f, struct buf *line, const struct folded_row *row)
 	return put(f, line->v, line->n);
 }
 
-int profile_folded(FILE *f, const struct profile *p, const struct stack_source *stacks, enum folded_weight weight)
+int profile_folded(FILE *f, const struct profile *p, const struct stack_source *stacks,
+		   enum folded_weight weight)
 {
-	VEC(struct folded_row) rows = {0};
-	struct buf line = {0};
+	VEC(struct folded_row) rows = { 0 };
+	struct buf line = { 0 };
 	int err = 0;
 
 	for (size_t i = 0; i < p->samples.n; i++) {

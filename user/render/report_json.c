@@ -6,7 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void named_times(struct json *j, const char *key, const struct goroutines *g, const struct named_ns *v, size_t n)
+static void named_times(struct json *j, const char *key, const struct goroutines *g,
+			const struct named_ns *v, size_t n)
 {
 	json_key(j, key);
 	json_object(j);
@@ -246,7 +247,8 @@ static void leaks(struct json *j, const struct report *r, const struct report_op
 		json_key_bool(j, "before_trace", !k->stack);
 		json_key_u64(j, "oldest_created_ns", k->oldest_ns);
 		json_key_u64(j, "oldest_age_ns", g->last_ns - k->oldest_ns);
-		json_key_cstr(j, "blocked_on", k->reason == NOT_BLOCKED ? NULL : g->names.v[k->reason]);
+		json_key_cstr(j, "blocked_on",
+			      k->reason == NOT_BLOCKED ? NULL : g->names.v[k->reason]);
 		stack(j, "created_by", g, k->stack);
 		json_object_end(j);
 	}
@@ -255,7 +257,9 @@ static void leaks(struct json *j, const struct report *r, const struct report_op
 
 static void findings(struct json *j, const struct report *r)
 {
-	static const char *const kinds[] = { "too_few_ps", "slow_wakeups", "gc", "stop_the_world", "locks", "leak", "syscalls", "latency" };
+	static const char *const kinds[] = { "too_few_ps",     "slow_wakeups", "gc",
+					     "stop_the_world", "locks",        "leak",
+					     "syscalls",       "latency" };
 
 	json_key(j, "findings");
 	json_array(j);
@@ -433,7 +437,8 @@ void report_rows_json(FILE *f, const struct report *r, const struct report_optio
 		json_key_u64(&j, "id", w->id);
 		json_key_cstr(&j, "function", g->groups.v[w->group].name);
 		json_key_cstr(&j, "state", go_state_name(w));
-		json_key_cstr(&j, "blocked_on", w->state == GO_WAITING ? g->names.v[w->reason] : NULL);
+		json_key_cstr(&j, "blocked_on",
+			      w->state == GO_WAITING ? g->names.v[w->reason] : NULL);
 		json_key_u64(&j, "creation_ns", w->created_ns);
 		json_key_u64(&j, "start_ns", w->started_ns);
 		json_key_u64(&j, "end_ns", w->ended_ns);

@@ -10,7 +10,8 @@ enum { NAME_COLUMNS = 30, REASON_COLUMNS = 16, SHOWN_FRAMES = 3 };
 
 /* ------------------------------------------------------------------------------- order */
 
-/* Waiting for a P counts most, then time on a P, then system calls; blocking is often just idling. */
+/* Waiting for a P counts most, then time on a P, then system calls; blocking is often just idling.
+ */
 static uint64_t pain(const struct go_times *t)
 {
 	return 2 * t->sched_wait + t->execution + t->syscall + t->syscall_block + t->blocked / 1000;
@@ -69,12 +70,16 @@ size_t *report_sorted_groups(const struct goroutines *g, enum report_sort sort, 
 
 	*n = 0;
 	for (size_t i = 0; i < g->groups.n; i++)
-		if (g->groups.v[i].count && (!g->options.function || !strcmp(g->options.function, g->groups.v[i].name)))
-			r[(*n)++] = (struct ranked){ sort_value(sort, &g->groups.v[i].times, g->groups.v[i].count), i };
+		if (g->groups.v[i].count &&
+		    (!g->options.function || !strcmp(g->options.function, g->groups.v[i].name)))
+			r[(*n)++] = (struct ranked){
+				sort_value(sort, &g->groups.v[i].times, g->groups.v[i].count), i
+			};
 	return rank(r, *n);
 }
 
-size_t *report_sorted_rows(const struct goroutines *g, enum report_sort sort, const char *state, size_t *n)
+size_t *report_sorted_rows(const struct goroutines *g, enum report_sort sort, const char *state,
+			   size_t *n)
 {
 	CLEANUP(freep) struct ranked *r = xcalloc(g->rows.n + 1, sizeof(*r));
 
@@ -113,12 +118,18 @@ void report_scheduler(FILE *f, const struct goroutines *g)
 	const struct wait_causes *c = &g->causes;
 	uint64_t all = c->preempted + c->gc + c->busy + c->wakeup;
 
-	fprintf(f, "  %-12s wait for a P: median %s, 99 %% %s, worst %s (%" PRIu64 " Ps, %" PRIu64 " threads)\n", "scheduler",
-		TIME(latency_quantile(&g->waits, 0.5)), TIME(latency_quantile(&g->waits, 0.99)), TIME(g->waits.max_ns), g->gomaxprocs,
+	fprintf(f,
+		"  %-12s wait for a P: median %s, 99 %% %s, worst %s (%" PRIu64 " Ps, %" PRIu64
+		" threads)\n",
+		"scheduler", TIME(latency_quantile(&g->waits, 0.5)),
+		TIME(latency_quantile(&g->waits, 0.99)), TIME(g->waits.max_ns), g->gomaxprocs,
 		g->threads);
 	if (all)
-		fprintf(f, "  %-12s %s in all: Ps busy %s, garbage collector %s, preempted %s, waking up %s\n", "", TIME(all),
-			PERCENT(c->busy, all), PERCENT(c->gc, all), PERCENT(c->preempted, all), PERCENT(c->wakeup, all));
+		fprintf(f,
+			"  %-12s %s in all: Ps busy %s, garbage collector %s, preempted %s, waking "
+			"up %s\n",
+			"", TIME(all), PERCENT(c->busy, all), PERCENT(c->gc, all),
+			PERCENT(c->preempted, all), PERCENT(c->wakeup, all));
 }
 
 void report_garbage(FILE *f, const struct gc *gc, bool mmu)
@@ -126,11 +137,14 @@ void report_garbage(FILE *f, const struct gc *gc, bool mmu)
 	static const uint64_t windows[] = { 1000000, 10000000, 100000000 };
 
 	if (gc->cycles)
-		fprintf(f, "  %-12s %s cycles, marking %s, assists %s  heap peak %s, goal %s\n", "GC", COUNT(gc->cycles), TIME(gc->mark_ns),
-			TIME(gc->assist_ns), BYTES(gc->heap_peak_bytes), BYTES(gc->goal_last_bytes));
+		fprintf(f, "  %-12s %s cycles, marking %s, assists %s  heap peak %s, goal %s\n",
+			"GC", COUNT(gc->cycles), TIME(gc->mark_ns), TIME(gc->assist_ns),
+			BYTES(gc->heap_peak_bytes), BYTES(gc->goal_last_bytes));
 	if (gc->stw_count)
-		fprintf(f, "  %-12s world stopped %s times, %s in all, worst %s (%s)\n", gc->cycles ? "" : "GC", COUNT(gc->stw_count),
-			TIME(gc->stw_ns), TIME(gc->stw.v[gc->stw_worst].max_ns), HEAD(gc->stw.v[gc->stw_worst].kind.s, 20));
+		fprintf(f, "  %-12s world stopped %s times, %s in all, worst %s (%s)\n",
+			gc->cycles ? "" : "GC", COUNT(gc->stw_count), TIME(gc->stw_ns),
+			TIME(gc->stw.v[gc->stw_worst].max_ns),
+			HEAD(gc->stw.v[gc->stw_worst].kind.s, 20));
 	if (!mmu || !gc->cycles)
 		return;
 	fprintf(f, "  %-12s left to the program in the worst", "");
@@ -138,7 +152,8 @@ void report_garbage(FILE *f, const struct gc *gc, bool mmu)
 		struct utilization_window w;
 
 		if (utilization_mmu(gc->utilization, windows[i], &w))
-			fprintf(f, "%s %" PRIu64 " ms: %.0f %%", i ? "," : "", windows[i] / 1000000, 100 * w.utilization);
+			fprintf(f, "%s %" PRIu64 " ms: %.0f %%", i ? "," : "", windows[i] / 1000000,
+				100 * w.utilization);
 		else if (!i)
 			fprintf(f, " window: not known, the trace tells no GOMAXPROCS");
 	}
@@ -165,12 +180,14 @@ void report_groups(FILE *f, const struct goroutines *g, size_t rows, enum report
 	size_t n;
 	CLEANUP(freep) size_t *order = report_sorted_groups(g, sort, &n);
 
-	fprintf(f, "\n  %-*s %7s %8s %8s %8s %8s\n", NAME_COLUMNS, "goroutines", "count", "running", "wait P", "blocked", "syscall");
+	fprintf(f, "\n  %-*s %7s %8s %8s %8s %8s\n", NAME_COLUMNS, "goroutines", "count", "running",
+		"wait P", "blocked", "syscall");
 	for (size_t i = 0; i < n && (!rows || i < rows); i++) {
 		const struct go_group *k = &g->groups.v[order[i]];
 
-		fprintf(f, "  %-*s %7" PRIu64 " %8s %8s %8s %8s", NAME_COLUMNS, NAME(k->name, NAME_COLUMNS), k->count,
-			TIME(k->times.execution), TIME(k->times.sched_wait), TIME(k->times.blocked),
+		fprintf(f, "  %-*s %7" PRIu64 " %8s %8s %8s %8s", NAME_COLUMNS,
+			NAME(k->name, NAME_COLUMNS), k->count, TIME(k->times.execution),
+			TIME(k->times.sched_wait), TIME(k->times.blocked),
 			TIME(k->times.syscall + k->times.syscall_block));
 		mostly(f, g, &k->times);
 		fputc('\n', f);
@@ -187,15 +204,16 @@ void report_waits(FILE *f, const struct goroutines *g, size_t rows)
 	for (size_t i = 0; i < g->worst.n && (!rows || i < rows); i++) {
 		const struct go_wait *w = &g->worst.v[i];
 
-		fprintf(f, "  %10s  at %.6f s  G%-8" PRIu64 " %s\n", TIME(w->ns), at_seconds(g, w->begin_ns), w->g,
-			NAME(g->groups.v[w->group].name, 48));
+		fprintf(f, "  %10s  at %.6f s  G%-8" PRIu64 " %s\n", TIME(w->ns),
+			at_seconds(g, w->begin_ns), w->g, NAME(g->groups.v[w->group].name, 48));
 	}
 }
 
 /* Says nothing about a program that another function of the chain does not say. */
 static bool is_plumbing(const char *func)
 {
-	static const char *const prefixes[] = { "runtime.", "internal/", "syscall.", "sync.runtime_" };
+	static const char *const prefixes[] = { "runtime.", "internal/", "syscall.",
+						"sync.runtime_" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (!strncmp(func, prefixes[i], strlen(prefixes[i])))
@@ -204,7 +222,8 @@ static bool is_plumbing(const char *func)
 }
 
 /* "leaf < caller < its caller": the leaf, then what is not plumbing. */
-static void print_stack(FILE *f, const struct goroutines *g, uint32_t stack, const char *without, size_t columns)
+static void print_stack(FILE *f, const struct goroutines *g, uint32_t stack, const char *without,
+			size_t columns)
 {
 	unsigned n, shown = 0;
 	const struct frame *v = g->options.stacks.frames(g->options.stacks.self, stack, &n);
@@ -216,12 +235,14 @@ static void print_stack(FILE *f, const struct goroutines *g, uint32_t stack, con
 
 		if (is_plumbing(v[i].func) && !is_leaf && !(i + 1 == n && !shown))
 			continue;
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", shown++ ? " < " : "", NAME(v[i].func, 40));
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s",
+					 shown++ ? " < " : "", NAME(v[i].func, 40));
 	}
 	if (!n)
 		snprintf(text, sizeof(text), "%s", without);
 	used = strlen(text);
-	fprintf(f, "%.*s%s", (int)(used > columns ? columns - 2 : used), text, used > columns ? ".." : "");
+	fprintf(f, "%.*s%s", (int)(used > columns ? columns - 2 : used), text,
+		used > columns ? ".." : "");
 }
 
 static void profile_text(FILE *f, const struct report *r, enum profile_kind kind, size_t rows)
@@ -232,7 +253,8 @@ static void profile_text(FILE *f, const struct report *r, enum profile_kind kind
 		[PROFILE_NET] = { "waiting for the network", "(no stack)" },
 		[PROFILE_SYNC] = { "waiting for each other", "(no stack)" },
 		[PROFILE_SYSCALL] = { "in system calls", "(no stack)" },
-		[PROFILE_SCHED] = { "waiting for a P, by who woke them", "(nobody: netpoll, a timer, the end of a system call)" },
+		[PROFILE_SCHED] = { "waiting for a P, by who woke them",
+				    "(nobody: netpoll, a timer, the end of a system call)" },
 	};
 	const struct profile *p = &r->g->profiles[kind];
 	size_t n;
@@ -261,8 +283,10 @@ static void leaks_text(FILE *f, const struct report *r, size_t rows)
 		if (!k->stack || (g->last_ns - k->oldest_ns) * 10 < g->last_ns - g->first_ns)
 			continue; /* just made */
 		if (!shown++)
-			fprintf(f, "\n  never ended                      alive    made  oldest   made by\n");
-		fprintf(f, "  %-30s %7" PRIu64 " %7" PRIu64 " %7s   ", NAME(g->groups.v[k->group].name, NAME_COLUMNS), k->alive, k->created,
+			fprintf(f, "\n  never ended                      alive    made  oldest   "
+				   "made by\n");
+		fprintf(f, "  %-30s %7" PRIu64 " %7" PRIu64 " %7s   ",
+			NAME(g->groups.v[k->group].name, NAME_COLUMNS), k->alive, k->created,
 			TIME(g->last_ns - k->oldest_ns));
 		print_stack(f, g, k->stack, "", 38);
 		fputc('\n', f);
@@ -272,7 +296,8 @@ static void leaks_text(FILE *f, const struct report *r, size_t rows)
 static void durations_text(FILE *f, const struct durations *d)
 {
 	if (d->n)
-		fprintf(f, "%9s %9s %9s", TIME(durations_quantile(d, 0.5)), TIME(durations_quantile(d, 0.99)), TIME(d->max_ns));
+		fprintf(f, "%9s %9s %9s", TIME(durations_quantile(d, 0.5)),
+			TIME(durations_quantile(d, 0.99)), TIME(d->max_ns));
 }
 
 static void annotations_text(FILE *f, const struct report *r, size_t rows)
@@ -280,20 +305,25 @@ static void annotations_text(FILE *f, const struct report *r, size_t rows)
 	const struct annotations *a = r->annotations;
 
 	if (a->tasks.n)
-		fprintf(f, "\n  %-38s %7s %8s %9s %9s %9s\n", "user tasks", "count", "complete", "median", "99 %", "longest");
+		fprintf(f, "\n  %-38s %7s %8s %9s %9s %9s\n", "user tasks", "count", "complete",
+			"median", "99 %", "longest");
 	for (size_t i = 0; i < a->tasks.n && (!rows || i < rows); i++) {
 		const struct task_group *t = &a->tasks.v[i];
 
-		fprintf(f, "  %-38s %7" PRIu64 " %8" PRIu64 " ", t->name.n ? NAME(t->name.s, 38) : "(no name)", t->count, t->complete.n);
+		fprintf(f, "  %-38s %7" PRIu64 " %8" PRIu64 " ",
+			t->name.n ? NAME(t->name.s, 38) : "(no name)", t->count, t->complete.n);
 		durations_text(f, &t->complete);
 		fputc('\n', f);
 	}
 	if (a->regions.n)
-		fprintf(f, "\n  %-16s %-30s %7s %9s %9s %9s\n", "user regions", "in", "count", "median", "99 %", "longest");
+		fprintf(f, "\n  %-16s %-30s %7s %9s %9s %9s\n", "user regions", "in", "count",
+			"median", "99 %", "longest");
 	for (size_t i = 0; i < a->regions.n && (!rows || i < rows); i++) {
 		const struct region_group *k = &a->regions.v[i];
 
-		fprintf(f, "  %-16s %-30s %7" PRIu64 " ", k->name.n ? NAME(k->name.s, 16) : "(inherited)", NAME(k->place.func, 30), k->all.n);
+		fprintf(f, "  %-16s %-30s %7" PRIu64 " ",
+			k->name.n ? NAME(k->name.s, 16) : "(inherited)", NAME(k->place.func, 30),
+			k->all.n);
 		durations_text(f, &k->all);
 		fputc('\n', f);
 	}
@@ -301,19 +331,24 @@ static void annotations_text(FILE *f, const struct report *r, size_t rows)
 
 void report_tasks_text(FILE *f, const struct report *r, const struct report_options *o)
 {
-	static const char *const kinds[] = { "begin", "end", "log", "region begins", "region ends" };
+	static const char *const kinds[] = { "begin", "end", "log", "region begins",
+					     "region ends" };
 	const struct annotations *a = r->annotations;
 
 	for (size_t i = 0; i < a->details.n && (!o->rows || i < o->rows); i++) {
 		const struct task_detail *t = &a->details.v[i];
 
-		fprintf(f, "%stask %" PRIu64 " %s: %s%s, %zu goroutines\n", i ? "\n" : "", t->id, t->name.n ? NAME(t->name.s, 40) : "(no name)",
-			TIME(t->end_ns - t->begin_ns), t->has_begin && t->has_end ? "" : ", not complete", t->goroutines.n);
+		fprintf(f, "%stask %" PRIu64 " %s: %s%s, %zu goroutines\n", i ? "\n" : "", t->id,
+			t->name.n ? NAME(t->name.s, 40) : "(no name)",
+			TIME(t->end_ns - t->begin_ns),
+			t->has_begin && t->has_end ? "" : ", not complete", t->goroutines.n);
 		for (size_t k = 0; k < t->events.n; k++) {
 			const struct task_event *e = &t->events.v[k];
 
-			fprintf(f, "  %12.6f s  %+10.6f  G%-8" PRIu64 " %-13s %s%s%s\n", at_seconds(r->g, e->ts_ns),
-				(double)(int64_t)(e->ts_ns - t->begin_ns) / 1e9, e->g, kinds[e->kind], NAME(e->name.n ? e->name.s : "-", 40),
+			fprintf(f, "  %12.6f s  %+10.6f  G%-8" PRIu64 " %-13s %s%s%s\n",
+				at_seconds(r->g, e->ts_ns),
+				(double)(int64_t)(e->ts_ns - t->begin_ns) / 1e9, e->g,
+				kinds[e->kind], NAME(e->name.n ? e->name.s : "-", 40),
 				e->text.n ? ": " : "", e->text.n ? HEAD(e->text.s, 80) : "");
 		}
 	}
@@ -329,13 +364,15 @@ static void findings_text(FILE *f, const struct report *r)
 
 	fprintf(f, "\n  what hurts\n");
 	if (!list->list.n)
-		fprintf(f, "     nothing that the rules know: no long waits, stops, leaks or lock fights\n");
+		fprintf(f, "     nothing that the rules know: no long waits, stops, leaks or lock "
+			   "fights\n");
 	for (size_t i = 0; i < list->list.n; i++) {
 		const struct finding *k = &list->list.v[i];
 		const char *s = k->text;
 		size_t left = strlen(s);
 
-		for (bool is_first = true; left; is_first = false) { /* broken at a space before column 96 */
+		for (bool is_first = true; left;
+		     is_first = false) { /* broken at a space before column 96 */
 			size_t n = left;
 
 			while (n > 91)
@@ -366,18 +403,22 @@ static void head(FILE *f, const struct report *r)
 	fprintf(f, "%s: ", NAME(r->file, 36));
 	if (r->command)
 		fprintf(f, "%s, ", NAME(r->command, 20));
-	fprintf(f, "%s, header 1.%d, %.3f s\n\n", r->go_version ? HEAD(r->go_version, 14) : "Go trace", r->minor, (double)ns / 1e9);
+	fprintf(f, "%s, header 1.%d, %.3f s\n\n",
+		r->go_version ? HEAD(r->go_version, 14) : "Go trace", r->minor, (double)ns / 1e9);
 	fprintf(f, "  %-12s %s, %s a second", "events", COUNT(g->events),
 		COUNT(ns ? (uint64_t)((double)g->events * 1e9 / (double)ns) : 0));
 	if (!r->is_part)
-		fprintf(f, ", %.1f bytes each", g->events ? (double)r->bytes / (double)g->events : 0);
+		fprintf(f, ", %.1f bytes each",
+			g->events ? (double)r->bytes / (double)g->events : 0);
 	fputc('\n', f);
-	fprintf(f, "  %-12s %s, at most %s at once, %s made, %s ended\n", "goroutines", COUNT(g->seen), COUNT(g->peak), COUNT(g->created),
-		COUNT(g->ended));
+	fprintf(f, "  %-12s %s, at most %s at once, %s made, %s ended\n", "goroutines",
+		COUNT(g->seen), COUNT(g->peak), COUNT(g->created), COUNT(g->ended));
 	if (r->repairs || r->lost)
-		fprintf(f, "  %-12s lost %s   repaired %s\n", "quality", COUNT(r->lost), r->repairs ? HEAD(r->repairs, 20) : "(not known)");
+		fprintf(f, "  %-12s lost %s   repaired %s\n", "quality", COUNT(r->lost),
+			r->repairs ? HEAD(r->repairs, 20) : "(not known)");
 	if (r->losses)
-		fprintf(f, "  %-12s in %s places: what stands there is repaired, not seen\n", "", COUNT(r->losses));
+		fprintf(f, "  %-12s in %s places: what stands there is repaired, not seen\n", "",
+			COUNT(r->losses));
 }
 
 static void next_commands(FILE *f, const struct report *r)
@@ -386,9 +427,11 @@ static void next_commands(FILE *f, const struct report *r)
 
 	fprintf(f, "\n  next:  ");
 	if (list->list.n && list->list.v[0].has_profile)
-		fprintf(f, "gotrace report --folded=%s %s\n", profile_names[list->list.v[0].profile], HEAD(r->file, 400));
+		fprintf(f, "gotrace report --folded=%s %s\n",
+			profile_names[list->list.v[0].profile], HEAD(r->file, 400));
 	else if (list->list.n && list->list.v[0].function)
-		fprintf(f, "gotrace report --goroutine '%s' %s\n", HEAD(list->list.v[0].function, 400), HEAD(r->file, 400));
+		fprintf(f, "gotrace report --goroutine '%s' %s\n",
+			HEAD(list->list.v[0].function, 400), HEAD(r->file, 400));
 	else
 		fprintf(f, "gotrace report --goroutine FUNC|ID %s\n", HEAD(r->file, 400));
 }
@@ -414,20 +457,26 @@ void report_rows_text(FILE *f, const struct report *r, const struct report_optio
 	size_t n;
 	CLEANUP(freep) size_t *order = report_sorted_rows(g, o->sort, o->state, &n);
 
-	fprintf(f, "%10s  %-30s %9s %9s %9s %9s %9s %9s %9s  %s\n", "goroutine", "function", "total", "running", "wait P", "syscall",
-		"sys block", "blocked", "unknown", "blocked on");
+	fprintf(f, "%10s  %-30s %9s %9s %9s %9s %9s %9s %9s  %s\n", "goroutine", "function",
+		"total", "running", "wait P", "syscall", "sys block", "blocked", "unknown",
+		"blocked on");
 	for (size_t i = 0; i < n && (!o->rows || i < o->rows); i++) {
 		const struct go_row *w = &g->rows.v[order[i]];
 		const struct go_times *t = &w->times;
 		const char *sep = "";
 
-		fprintf(f, "%10" PRIu64 "  %-30s %9s %9s %9s %9s %9s %9s %9s  ", w->id, NAME(g->groups.v[w->group].name, 30), TIME(t->total),
-			TIME(t->execution), TIME(t->sched_wait), TIME(t->syscall), TIME(t->syscall_block), TIME(t->blocked), TIME(t->unknown));
+		fprintf(f, "%10" PRIu64 "  %-30s %9s %9s %9s %9s %9s %9s %9s  ", w->id,
+			NAME(g->groups.v[w->group].name, 30), TIME(t->total), TIME(t->execution),
+			TIME(t->sched_wait), TIME(t->syscall), TIME(t->syscall_block),
+			TIME(t->blocked), TIME(t->unknown));
 		for (size_t k = 0; k < t->by_reason.n; k++, sep = ", ")
 			fprintf(f, "%s%s %s", sep, TIME(t->by_reason.v[k].ns),
-				t->by_reason.v[k].name ? NAME(g->names.v[t->by_reason.v[k].name], 40) : "(since before)");
+				t->by_reason.v[k].name
+					? NAME(g->names.v[t->by_reason.v[k].name], 40)
+					: "(since before)");
 		for (size_t k = 0; k < t->by_range.n; k++, sep = ", ")
-			fprintf(f, "%s%s in %s", sep, TIME(t->by_range.v[k].ns), NAME(g->names.v[t->by_range.v[k].name], 40));
+			fprintf(f, "%s%s in %s", sep, TIME(t->by_range.v[k].ns),
+				NAME(g->names.v[t->by_range.v[k].name], 40));
 		fputc('\n', f);
 	}
 	if (o->rows && n > o->rows)

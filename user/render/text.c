@@ -12,14 +12,20 @@ const char *text_time(char out[16], uint64_t ns)
 	static const struct {
 		double limit, divisor;
 		const char *unit;
-	} units[] = { { 1e3, 1, "ns" }, { 1e6, 1e3, "us" }, { 1e9, 1e6, "ms" }, { 1e30, 1e9, "s" } };
+	} units[] = {
+		{ 1e3, 1, "ns" }, { 1e6, 1e3, "us" }, { 1e9, 1e6, "ms" }, { 1e30, 1e9, "s" }
+	};
 	size_t i = 0;
 
 	while ((double)ns >= units[i].limit)
 		i++;
 	double x = (double)ns / units[i].divisor;
 
-	snprintf(out, 16, i == 0 || x >= 1000 ? "%.0f %s" : x < 10 ? "%.2f %s" : "%.1f %s", x, units[i].unit);
+	snprintf(out, 16,
+		 i == 0 || x >= 1000 ? "%.0f %s"
+		 : x < 10            ? "%.2f %s"
+				     : "%.1f %s",
+		 x, units[i].unit);
 	return out;
 }
 
@@ -39,7 +45,8 @@ const char *text_count(char out[32], uint64_t n)
 
 const char *text_bytes(char out[16], uint64_t n)
 {
-	snprintf(out, 16, n < 10000000000 ? "%.1f MB" : "%.1f GB", (double)n / (n < 10000000000 ? 1e6 : 1e9));
+	snprintf(out, 16, n < 10000000000 ? "%.1f MB" : "%.1f GB",
+		 (double)n / (n < 10000000000 ? 1e6 : 1e9));
 	return out;
 }
 
