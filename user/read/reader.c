@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* reader.c - see reader.h. */
+#include "read/front.h"
 #include "read/reader.h"
 #include "read/states.h"
 #include "read/varint.h"
@@ -20,12 +21,7 @@ struct stream {
 	uint64_t args[1 + EVENT_ARGS_MAX]; /* args[0]: difference in time */
 };
 
-struct front { /* heap entry */
-	int64_t time_ns;
-	struct stream *stream;
-};
-
-enum { FEW_THREADS = 64, TRIES = 1 << 22, TRIES_PER_BYTE = 16 };
+enum { FEW_THREADS = 512, TRIES = 1 << 22, TRIES_PER_BYTE = 16 };
 
 enum stage { READING, DONE, FAILED };
 
@@ -173,62 +169,9 @@ static int stream_next(struct trace_reader *r, struct stream *s, int64_t *ns)
 
 /* ------------------------------------------------------------------------------- heap */
 
-static size_t sift_up(struct front *h, size_t i)
-{
-	while (i > 0 && h[(i - 1) / 2].time_ns > h[i].time_ns) {
-		struct front up = h[(i - 1) / 2];
-
-		h[(i - 1) / 2] = h[i];
-		h[i] = up;
-		i = (i - 1) / 2;
-	}
-	return i;
-}
-
-static void sift_down(struct front *h, size_t n, size_t i)
-{
-	for (;;) {
-		size_t least = i, child = 2 * i + 1;
-
-		if (child < n && h[child].time_ns < h[least].time_ns)
-			least = child;
-		if (child + 1 < n && h[child + 1].time_ns < h[least].time_ns)
-			least = child + 1;
-		if (least == i)
-			return;
-		struct front down = h[i];
-
-		h[i] = h[least];
-		h[least] = down;
-		i = least;
-	}
-}
-
 static void heap_remove(struct trace_reader *r, size_t i)
 {
-	struct front *h = r->heap.v;
-
-	for (; i > 0; i = (i - 1) / 2) {
-		struct front up = h[(i - 1) / 2];
-
-		h[(i - 1) / 2] = h[i];
-		h[i] = up;
-	}
-	h[0] = h[--r->heap.n];
-	sift_down(h, r->heap.n, 0);
-}
-
-/* A sorted heap is a heap. Few threads: in place and stable; equal times keep their order. */
-static void sort_heap(struct front *h, size_t n)
-{
-	for (size_t i = 1; i < n; i++) {
-		struct front f = h[i];
-		size_t k = i;
-
-		for (; k > 0 && h[k - 1].time_ns > f.time_ns; k--)
-			h[k] = h[k - 1];
-		h[k] = f;
-	}
+	front_remove(r->heap.v, r->heap.n--, i);
 }
 
 /* Of the heap's entries those come next by time whose parent was visited: a heap of their indexes.
@@ -336,27 +279,41 @@ static inline int try_front(struct trace_reader *r, size_t i, struct event *ev)
 		return n;
 	if (n == 0)
 		heap_remove(r, i);
-	else if (!i || sift_up(r->heap.v, i) == i)
-		sift_down(r->heap.v, r->heap.n, i);
+	else if (!i || front_sift_up(r->heap.v, i) == i)
+		front_sift_down(r->heap.v, r->heap.n, i);
 	return deliver(r, ev, ns);
+}
+
+/*
+ * A file of many threads of which each waits for the last one takes a millisecond a byte; traces of
+ * 800 threads need 0.0 tries a byte.
+ */
+static int count_tries(struct trace_reader *r, size_t n)
+{
+	r->tries += n;
+	if (r->tries <= TRIES + TRIES_PER_BYTE * r->source.offset)
+		return 0;
+	return why_set(&r->why, -EBADMSG,
+		       "offset 0x%" PRIx64 ": %zu threads wait for each other all the time",
+		       r->source.offset, r->heap.n);
 }
 
 static int try_few(struct trace_reader *r, struct event *ev)
 {
-	sort_heap(r->heap.v, r->heap.n);
-	for (size_t i = 1; i < r->heap.n; i++) {
-		int n = try_front(r, i, ev);
+	int n = count_tries(r, r->heap.n);
 
+	if (n < 0)
+		return n;
+	front_sort(r->heap.v, r->heap.n);
+	for (size_t i = 1; i < r->heap.n; i++) {
+		n = try_front(r, i, ev);
 		if (n)
 			return n;
 	}
 	return 0;
 }
 
-/*
- * Without sorting what need not be tried. Among more than 12 Go's own sort does not keep the order
- * of equal times. A file of many threads of which each waits for the last one takes a millisecond a
- * byte; traces of 800 threads need 0.0 tries a byte.
+/* Without sorting what need not be tried: of equal times the one further up in the heap is first.
  */
 static int try_many(struct trace_reader *r, struct event *ev)
 {
@@ -366,11 +323,9 @@ static int try_many(struct trace_reader *r, struct event *ev)
 
 		if (n)
 			return n;
-		if (++r->tries > TRIES + TRIES_PER_BYTE * r->source.offset)
-			return why_set(&r->why, -EBADMSG,
-				       "offset 0x%" PRIx64
-				       ": %zu threads wait for each other all the time",
-				       r->source.offset, r->heap.n);
+		n = count_tries(r, 1);
+		if (n < 0)
+			return n;
 		visit_push(r, 2 * i + 1);
 		visit_push(r, 2 * i + 2);
 		if (!r->visit.n)
@@ -415,7 +370,7 @@ static int open_streams(struct trace_reader *r)
 		if (n == 0)
 			continue;
 		r->heap.v[r->heap.n++] = f;
-		sift_up(r->heap.v, r->heap.n - 1);
+		front_sift_up(r->heap.v, r->heap.n - 1);
 	}
 	return 0;
 }
