@@ -75,8 +75,9 @@ void source_unskip(struct source *s, size_t n)
 
 void source_forget(struct source *s)
 {
-	memmove(s->blocks.v[0].p, s->blocks.v[s->block].p + s->at, s->n - s->at);
+	struct source_block first = s->blocks.v[0];
+
+	s->blocks.v[0] = s->blocks.v[s->block];
+	s->blocks.v[s->block] = first;
 	s->block = 0;
-	s->n -= s->at;
-	s->at = 0;
 }
