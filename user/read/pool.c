@@ -61,7 +61,9 @@ static struct pool_stack *stack_new(struct pool *p)
 		return NULL;
 	if (!p->stacks[chunk])
 		p->stacks[chunk] = xcalloc(STACK_CHUNK, sizeof(p->stacks[chunk][0]));
-	return stack_at(p, (uint32_t)++p->n_stacks);
+	/* another thread may just ask for an older one */
+	__atomic_store_n(&p->n_stacks, p->n_stacks + 1, __ATOMIC_RELAXED);
+	return stack_at(p, (uint32_t)p->n_stacks);
 }
 
 static bool has_pcs(const struct pool_stack *k, const uint64_t *pcs, uint32_t n)
@@ -118,7 +120,7 @@ uint32_t pool_stack(struct pool *p, struct generation *g, struct gen_stack *s)
 
 const struct frame *pool_frames(const struct pool *p, uint32_t number, unsigned *n)
 {
-	if (!number || number > p->n_stacks) {
+	if (!number || number > __atomic_load_n(&p->n_stacks, __ATOMIC_RELAXED)) {
 		*n = 0;
 		return NULL;
 	}
