@@ -58,6 +58,7 @@ teardown() {
 	valid "$T/trace"
 	equal ReadMemStats "$(counts "$T/trace" '.ranges["stop-the-world (read mem stats)"].count // 0')" "$(truth "$T/out" stw.memstats)"
 	equal GOMAXPROCS "$(counts "$T/trace" '.ranges["stop-the-world (GOMAXPROCS)"].count // 0')" "$(truth "$T/out" stw.gomaxprocs)"
+	equal repairs "$("$GOTRACE" report --json "$T/trace" | jq .repairs)" 0
 }
 
 @test "every system call on files is in the trace" {

@@ -607,6 +607,21 @@ static void no_generation_ends_while_the_world_stands(void **state)
 	story_end(&s);
 }
 
+static void who_takes_its_own_p_away_goes_on_with_another_as_gos_tracer_tells_it(void **state)
+{
+	struct story s;
+
+	story_begin(&s, "resize", 22);
+	REC(REC_STW_BEGIN, 10, 0, 1, .reason = 9);
+	s.seen.n = 0;
+	REC(REC_PROC_START, 10, 1, 0);
+	EXPECT(EV_GO_STOP, EV_PROC_STOP, EV_PROC_START, EV_GO_START);
+	REC(REC_STW_END, 10, 1, 1);
+	EXPECT(EV_STW_END);
+	assert_int_equal(counts(&s)->repairs + counts(&s)->dropped, 0);
+	story_end(&s);
+}
+
 static void a_stop_the_world_without_end_does_not_hold_the_file_for_ever(void **state)
 {
 	struct story s;
@@ -749,6 +764,7 @@ int main(void)
 		cmocka_unit_test(garbage_after_the_header_is_not_extra_data),
 		cmocka_unit_test(a_label_follows_the_start_of_its_worker),
 		cmocka_unit_test(no_generation_ends_while_the_world_stands),
+		cmocka_unit_test(who_takes_its_own_p_away_goes_on_with_another_as_gos_tracer_tells_it),
 		cmocka_unit_test(a_stop_the_world_without_end_does_not_hold_the_file_for_ever),
 		cmocka_unit_test(a_metric_of_no_thread_finds_one),
 		cmocka_unit_test(a_metric_without_any_p_waits_for_one),

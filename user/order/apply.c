@@ -331,12 +331,35 @@ static void pay_metrics(struct emit *e, struct m *m)
 	e->heap_alloc.is_due = e->heap_goal.is_due = false;
 }
 
+/*
+ * Who stopped the world to take its own P away goes on with P 0. Go's tracer writes a Gosched and
+ * a start around it, though the goroutine never stops (runtime/proc.go: procresize, Go 1.26).
+ */
+static bool is_resize(const struct m *m, const struct p *p)
+{
+	return m_runs(m) && m->g->in_stw && m->p != p && p->state == P_IDLE;
+}
+
+static void resize(struct emit *e, struct m *m, struct p *p)
+{
+	struct g *g = m->g;
+
+	g->in_stw = false; /* it goes on meanwhile: nothing is to close it */
+	emit_go_stop(e, m, reason_stop(STOP_GOSCHED), 0);
+	emit_proc_stop(e, m);
+	emit_proc_start(e, m, p);
+	emit_go_start(e, m, g);
+	g->in_stw = true;
+}
+
 static void on_proc_start(struct emit *e, struct m *m, const struct record *r)
 {
 	struct p *p = emit_know_p(e, r->p);
 
 	if (!p || (m->p == p && p->state == P_RUNNING)) {
 		drop(e);
+	} else if (is_resize(m, p)) {
+		resize(e, m, p);
 	} else {
 		/* Its own P again, in a syscall: somebody had taken it and left it idle. (The way back of a P that was
 		 * never lost is not told: capture, wirep.) */
