@@ -16,6 +16,7 @@
 #ifndef GOTRACE_RECORD_H
 #define GOTRACE_RECORD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RECORD_NO_P (-1)
@@ -156,6 +157,12 @@ struct snapshot_g {
 	uint8_t wait_reason;/* index in the target's own waitReasonStrings */
 	uint8_t flags;
 };
+/* 0 is none, and so is what Go's readers, whose ids are signed, would take for one that is not there. */
+static inline bool is_goid(uint64_t id)
+{
+	return id && id <= INT64_MAX;
+}
+
 enum go_state { GO_NOT_EXIST = 0, GO_RUNNABLE = 1, GO_RUNNING = 2, GO_SYSCALL = 3, GO_WAITING = 4 };
 
 struct snapshot_p {

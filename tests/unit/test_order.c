@@ -673,8 +673,10 @@ static void goroutine_zero_is_none(void **state)
 	REC(REC_GO_UNBLOCK, 11, 1, 0);
 	REC(REC_NONE, 11, 1, 5);
 	REC(200, 11, 1, 5);
+	REC(REC_GO_START, 11, 1, UINT64_MAX); /* no goroutine to Go's readers */
+	REC(REC_GO_CREATE, 11, 1, 5, .creator = UINT64_MAX - 7);
 	assert_int_equal(s.seen.n, 0);
-	assert_int_equal(counts(&s)->dropped, 4);
+	assert_int_equal(counts(&s)->dropped, 6);
 	story_end(&s);
 }
 

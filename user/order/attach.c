@@ -306,7 +306,7 @@ static void install_gs(struct attach *a, struct emit *e)
 	for (uint32_t i = 0; i < a->snap.n_g; i++) {
 		const struct snapshot_g *s = &a->snap.g[i];
 
-		if (s->goid && s->state >= GO_RUNNABLE && s->state <= GO_WAITING &&
+		if (is_goid(s->goid) && s->state >= GO_RUNNABLE && s->state <= GO_WAITING &&
 		    !map64_get(&a->g_of, s->goid))
 			install_g(a, e, s->goid, s->tid, (enum g_state)s->state);
 	}
@@ -320,7 +320,7 @@ static void install_stacks(struct attach *a, struct emit *e)
 {
 	for (uint32_t i = 0; i < a->snap.n_g; i++) {
 		const struct snapshot_g *s = &a->snap.g[i];
-		struct g *g = s->goid ? model_g(&e->model, s->goid) : NULL;
+		struct g *g = is_goid(s->goid) ? model_g(&e->model, s->goid) : NULL;
 
 		if (!g)
 			continue;

@@ -170,6 +170,10 @@ static void count(struct order_counts *c, const struct record *r)
 int order_record(struct order *o, const struct record *r)
 {
 	count(&o->emit.counts, r);
+	if ((r->goid && !is_goid(r->goid)) || (r->creator && !is_goid(r->creator))) {
+		o->emit.counts.dropped++; /* read from a target that lies, or from a damaged spool */
+		return o->error;
+	}
 	if (o->attach && attach_hold(o->attach, r))
 		return o->error;
 	release(o);
