@@ -97,7 +97,7 @@ struct annotations {
 
 struct annotations *annotations_new(const struct annotations_options *o);
 void annotations_event(struct annotations *a, const struct event *ev);
-/* Events of which annotations_event does nothing: for who has many of them. */
+/* Events of which annotations_event only takes the time: who spares it them sets last_ns before annotations_finish. */
 static inline bool annotations_may_skip(uint8_t type)
 {
 	const uint64_t skipped = 1ull << EV_GO_START | 1ull << EV_GO_UNBLOCK | 1ull << EV_GO_SYSCALL_END |

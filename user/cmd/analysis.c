@@ -178,6 +178,7 @@ static void finish(struct analysis *a)
 {
 	goroutines_finish(a->goroutines);
 	gc_finish(a->gc, false);
+	a->annotations->last_ns = a->goroutines->last_ns; /* it was spared some events */
 	annotations_finish(a->annotations, false);
 	findings_of(a->goroutines, a->gc, &a->findings);
 	a->go_version = extra_metadata_value(&a->told, "go_version");
