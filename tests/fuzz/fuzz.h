@@ -43,6 +43,16 @@ static inline int file_of(const uint8_t *data, size_t n)
 	return fd;
 }
 
+/* Where what is printed goes. */
+static inline FILE *nowhere(void)
+{
+	static FILE *f;
+
+	if (!f)
+		f = fopen("/dev/null", "w");
+	return f;
+}
+
 /* So that a sanitizer sees all of it. */
 static inline void touch(const void *p, size_t n)
 {
@@ -127,6 +137,32 @@ static inline size_t mutate_pieces(uint8_t *data, size_t n, size_t max, unsigned
 		out.n = max;
 	memcpy(data, out.v, out.n);
 	return out.n;
+}
+
+/* ------------------------------------------------------------------------------- pieces of a trace */
+
+/* A batch: a byte, for an experiment one more, then number, thread, time and size. */
+static inline bool trace_batch_head(const uint8_t *data, size_t n, size_t *head)
+{
+	struct cursor c = cursor_of(data, n);
+
+	if (data[0] == 52) { /* the end of a generation, of which the next byte is another batch's */
+		cursor_u8(&c);
+		if (!cursor_left(&c))
+			return false;
+	}
+	if (cursor_u8(&c) == 49)
+		cursor_u8(&c);
+	for (int i = 0; i < 3; i++)
+		cursor_varint(&c);
+	*head = n - cursor_left(&c);
+	return !c.bad;
+}
+
+/* The pieces of a trace are its batches; 16 bytes of header stand before them. */
+static inline size_t mutate_batches(uint8_t *data, size_t n, size_t max, unsigned seed)
+{
+	return mutate_pieces(data, n, max, seed, 16, trace_batch_head);
 }
 
 #endif

@@ -53,18 +53,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	return 0;
 }
 
-static bool batch_head(const uint8_t *data, size_t n, size_t *head)
-{
-	struct cursor c = cursor_of(data, n);
-
-	if (cursor_u8(&c) == 49)
-		cursor_u8(&c);
-	for (int i = 0; i < 3; i++)
-		cursor_varint(&c);
-	*head = n - cursor_left(&c);
-	return !c.bad;
-}
-
 /* The strings of a table, where the data is. */
 static bool string_head(const uint8_t *data, size_t n, size_t *head)
 {
@@ -84,9 +72,9 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t n, size_t max, unsigned see
 
 	/* half of the time the strings of one batch without its size, which the other half mends */
 	if (seed & 1)
-		return mutate_pieces(data, n, max, seed, 16, batch_head);
-	for (unsigned skip = seed >> 1 & 7; piece_at(data, n, first, batch_head, &batch) && skip--;)
+		return mutate_batches(data, n, max, seed);
+	for (unsigned skip = seed >> 1 & 7; piece_at(data, n, first, trace_batch_head, &batch) && skip--;)
 		first = batch.body + batch.n;
-	return mutate_pieces(data, n, max, seed, first < n && piece_at(data, n, first, batch_head, &batch) ?
+	return mutate_pieces(data, n, max, seed, first < n && piece_at(data, n, first, trace_batch_head, &batch) ?
 			     batch.body + 1 : 16, string_head);
 }

@@ -43,25 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	return 0;
 }
 
-/* A batch: a byte, for an experiment one more, then number, thread, time and size. */
-static bool batch_head(const uint8_t *data, size_t n, size_t *head)
-{
-	struct cursor c = cursor_of(data, n);
-
-	if (data[0] == 52) { /* the end of a generation, of which the next byte is another batch's */
-		cursor_u8(&c);
-		if (!cursor_left(&c))
-			return false;
-	}
-	if (cursor_u8(&c) == 49)
-		cursor_u8(&c);
-	for (int i = 0; i < 3; i++)
-		cursor_varint(&c);
-	*head = n - cursor_left(&c);
-	return !c.bad;
-}
-
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t n, size_t max, unsigned seed)
 {
-	return mutate_pieces(data, n, max, seed, 16, batch_head);
+	return mutate_batches(data, n, max, seed);
 }
