@@ -6,9 +6,16 @@ bats_require_minimum_version 1.5.0
 T=$BATS_TEST_TMPDIR
 target= tracer=
 
+# Two real traces of the corpus: one with user annotations, one of Go 1.26.
+corpus=$BATS_TEST_DIRNAME/../corpus
+# shellcheck disable=SC2034
+user=$corpus/real/user-22.trace timers=$corpus/real/timers-26.trace
+
 need_binary() {
 	[ -x "$GOTRACE" ] || skip "$GOTRACE is missing: make builds it"
 }
+
+need_jq() { command -v jq >/dev/null || skip "jq is missing"; }
 
 # A live test needs root, BTF, tracefs and a gotrace with its BPF half; say which of them is missing.
 need_live() {

@@ -2,11 +2,6 @@
 load ../helpers
 
 setup() { need_binary; }
-corpus=$BATS_TEST_DIRNAME/../corpus
-user=$corpus/real/user-22.trace
-timers=$corpus/real/timers-26.trace
-
-need_jq() { command -v jq >/dev/null || skip "jq is missing"; }
 
 # What goroutines, Ps, tasks, regions did from that time on: neither statuses nor what cut declares.
 deeds() { # FILE RANGE [FROM_NS]

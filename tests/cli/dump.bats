@@ -2,11 +2,6 @@
 load ../helpers
 
 setup() { need_binary; }
-corpus=$BATS_TEST_DIRNAME/../corpus
-user=$corpus/real/user-22.trace
-timers=$corpus/real/timers-26.trace
-
-need_jq() { command -v jq >/dev/null || skip "jq is missing"; }
 
 @test "text: a heading, then one aligned line per event" {
 	run -0 --separate-stderr "$GOTRACE" dump "$user"

@@ -2,11 +2,6 @@
 load ../helpers
 
 setup() { need_binary; }
-corpus=$BATS_TEST_DIRNAME/../corpus
-user=$corpus/real/user-22.trace
-timers=$corpus/real/timers-26.trace
-
-need_jq() { command -v jq >/dev/null || skip "jq is missing"; }
 
 @test "the screen says what it read, what hurts, and what to type next" {
 	run -0 "$GOTRACE" report "$user"
