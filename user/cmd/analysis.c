@@ -10,7 +10,6 @@
 #include "trace/extra.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -108,14 +107,15 @@ static void intervals_freep(struct intervals **v)
 static int open_trace(const char *path, uint64_t *bytes, struct why *why)
 {
 	struct stat st;
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+	int fd = open_input(path, why);
 
-	if (fd < 0 || fstat(fd, &st)) {
-		int err = -errno;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st)) {
+		int err = why_set(why, -errno, "cannot open %s: %s", path, strerror(errno));
 
-		if (fd >= 0)
-			close(fd);
-		return why_set(why, err, "cannot open %s: %s", path, strerror(-err));
+		close(fd);
+		return err;
 	}
 	*bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 	return fd;
@@ -238,7 +238,6 @@ struct report analysis_report(const struct analysis *a)
 		.minor = trace_reader_minor(a->reader),
 		.bytes = trace_reader_offset(a->reader),
 		.is_part = a->is_part,
-		.end_offset = trace_reader_offset(a->reader),
 		.go_version = a->go_version,
 		.command = a->command,
 		.wall_begin_ns = a->wall_begin_ns,

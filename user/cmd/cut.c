@@ -17,7 +17,6 @@
 #include "trace/writer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,7 +214,7 @@ static bool has_fixed_number(struct str kind)
 	const struct str *fixed = reasons_all(&n);
 
 	for (size_t i = 0; i < n; i++)
-		if (fixed[i].n == kind.n && !memcmp(fixed[i].s, kind.s, kind.n))
+		if (str_equal(fixed[i], kind))
 			return true;
 	return false;
 }
@@ -390,13 +389,10 @@ static bool is_same_file(int in, const char *output)
 static int run(struct cut *c, const char *path)
 {
 	struct why why = { "" }, reason = { "" };
-	CLEANUP(closep)
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+	CLEANUP(closep) int fd = open_input(path, &why);
 
-	if (fd < 0) {
-		why_set(&why, -errno, "cannot open %s: %s", path, strerror(errno));
+	if (fd < 0)
 		return fail(-EIO, &why);
-	}
 	if (is_same_file(fd, c->output)) {
 		why_set(&why, -EINVAL, "%s would be written over while it is read", path);
 		return fail(-EINVAL, &why);

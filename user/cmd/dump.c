@@ -9,7 +9,6 @@
 #include "render/event_text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -136,13 +135,6 @@ static int end_output(int failed, struct why *why)
 	if (!failed || failed == -EPIPE)
 		return 0;
 	return why_set(why, failed, "cannot write to the standard output: %s", strerror(-failed));
-}
-
-static int open_input(const char *path, struct why *why)
-{
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
-
-	return fd < 0 ? why_set(why, -errno, "cannot open %s: %s", path, strerror(errno)) : fd;
 }
 
 static int run(struct dump *d, const char *path)

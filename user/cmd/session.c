@@ -34,6 +34,13 @@ int misuse(const char *verb, const struct why *why)
 	return EXIT_FAILED;
 }
 
+int open_input(const char *path, struct why *why)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
+
+	return fd < 0 ? why_set(why, -errno, "cannot open %s: %s", path, strerror(errno)) : fd;
+}
+
 static int open_binary(int fd, const char *name, struct session *s, struct why *why)
 {
 	struct why reason = { "" };

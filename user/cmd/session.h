@@ -36,5 +36,7 @@ int fail(int err, const struct why *why);
 int blame_end(const struct process *p, int err, struct why *why);
 /* A usage error: the sentence and how to get help. Returns 1. */
 int misuse(const char *verb, const struct why *why);
+/* A file to read, "-": standard input. A file descriptor that the caller closes, or -errno. */
+int open_input(const char *path, struct why *why);
 
 #endif

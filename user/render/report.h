@@ -31,9 +31,8 @@ struct report {
 	const struct gc *gc;
 	const struct annotations *annotations;
 	const struct findings *findings;
-	const char *error;     /* NULL, or why nothing could be read after end_offset */
+	const char *error;     /* NULL, or why nothing could be read after bytes */
 	const char *flaw;      /* NULL, or why Go's tools would not take it */
-	uint64_t end_offset;
 };
 
 struct report_options {

@@ -62,7 +62,7 @@ static void file(struct json *j, const struct report *r)
 	json_key_cstr(j, "command", r->command);
 	json_key_bool(j, "valid", !r->error && !r->flaw);
 	json_key_cstr(j, "error", r->error ? r->error : r->flaw);
-	json_key_u64(j, "read_bytes", r->end_offset);
+	json_key_u64(j, "read_bytes", r->bytes);
 	json_key_u64(j, "lost_records", r->lost);
 	json_key_u64(j, "loss_intervals", r->losses);
 	if (r->repairs)
