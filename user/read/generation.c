@@ -270,8 +270,8 @@ static int add_sync(struct generation *g, const struct batch *b, struct cursor c
 
 struct raw_batch {
 	size_t size; /* of all of it */
-	bool is_end, is_experiment;
-	uint8_t experiment;
+	bool is_end;
+	uint8_t experiment; /* 0: an ordinary batch */
 	uint64_t number, m;
 	struct batch b;
 };
@@ -297,7 +297,7 @@ static int add_batch(struct generation *g, const struct raw_batch *r, int minor,
 
 	if (!g->min_time || b->time < g->min_time)
 		g->min_time = b->time;
-	if (r->is_experiment) {
+	if (r->experiment) {
 		g->has_unknown_experiment =
 			g->has_unknown_experiment || r->experiment != EXPERIMENT_ALLOC_FREE;
 		return 0;
@@ -350,7 +350,6 @@ static int read_batch(struct source *src, struct raw_batch *ret, struct why *why
 		return why_set(why, -EBADMSG, "offset 0x%" PRIx64 ": no batch begins with byte %d",
 			       src->offset, type);
 	ret->experiment = type == BATCH_EXPERIMENT ? cursor_u8(&c) : 0;
-	ret->is_experiment = ret->experiment != 0;
 	ret->number = cursor_varint(&c);
 	ret->m = cursor_varint(&c);
 	ret->b.time = cursor_varint(&c);

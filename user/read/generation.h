@@ -61,7 +61,6 @@ struct generation {
 	uint64_t whole_ns_per_unit; /* up to 2^20; 0: it is no whole number */
 	bool has_frequency, has_clock, has_unknown_experiment;
 	uint64_t clock_units, clock_mono_ns, clock_wall_sec, clock_wall_nsec;
-	uint64_t end_offset;   /* in the file: of what follows */
 	VEC(struct batches) threads; /* in order of appearance; lists beyond n_threads are kept for reuse */
 	size_t n_threads;
 	VEC(struct gen_string) strings;

@@ -42,7 +42,6 @@ struct trace_reader {
 	bool is_cut;     /* after this generation the file is wrong: why */
 	bool has_failed; /* say the last sync, then why */
 	enum stage stage;
-	uint64_t generations;
 	struct why why, flaw;
 	struct extra_join join;
 	void (*take_extra)(void *self, const struct extra_chunk *chunk);
@@ -408,7 +407,6 @@ static int next_generation(struct trace_reader *r, struct event *ev)
 		r->stage = n < 0 ? FAILED : DONE;
 		return deliver_sync(r, ev, r->last_ns);
 	}
-	r->generations++;
 	tell_extra(r);
 	if (r->generation.has_unknown_experiment)
 		note_flaw(r, "it holds a batch of an experiment that nobody knows");
@@ -486,9 +484,4 @@ struct trace_clock trace_reader_clock(const struct trace_reader *r)
 uint64_t trace_reader_offset(const struct trace_reader *r)
 {
 	return r->source.offset;
-}
-
-uint64_t trace_reader_generations(const struct trace_reader *r)
-{
-	return r->generations;
 }

@@ -52,6 +52,5 @@ struct stack_source trace_reader_stacks(const struct trace_reader *r);
 int trace_reader_minor(const struct trace_reader *r);
 struct trace_clock trace_reader_clock(const struct trace_reader *r);
 uint64_t trace_reader_offset(const struct trace_reader *r);      /* bytes taken from the file so far */
-uint64_t trace_reader_generations(const struct trace_reader *r); /* so far */
 
 #endif
