@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 enum event_type {
 	EV_PROCS_CHANGE = 9, EV_PROC_START = 10, EV_PROC_STOP = 11, EV_PROC_STEAL = 12, EV_PROC_STATUS = 13,
@@ -38,6 +39,8 @@ struct str {
 	const char *s;
 	uint32_t n;
 };
+static inline bool str_equal(struct str a, struct str b) { return a.n == b.n && (!a.n || !memcmp(a.s, b.s, a.n)); }
+static inline bool str_is(struct str a, const char *text) { return str_equal(a, (struct str){ text, (uint32_t)strlen(text) }); }
 
 /*
  * GO_SWITCH and GO_SWITCH_DESTROY stand for three transitions at ts_ns, + 1, + 2 (trace-format.md §5), GO_DESTROY_SYSCALL of a

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* annotations.c - see annotations.h. */
 #include "analyze/annotations.h"
+#include "analyze/goroutines.h"
 #include "analyze/latency.h"
 
 #include <inttypes.h>
@@ -227,21 +228,12 @@ static void durations_free(struct durations *d)
 
 static struct str keep(struct str s)
 {
-	char *copy = xcalloc(1, s.n + 1u);
-
-	if (s.n)
-		memcpy(copy, s.s, s.n);
-	return (struct str){ copy, s.n };
+	return (struct str){ xmemdup0(s.s, s.n), s.n };
 }
 
 static void str_free(struct str s)
 {
 	free((char *)(uintptr_t)s.s);
-}
-
-static bool is_system_function(const char *name)
-{
-	return !*name || (!strncmp(name, "runtime.", 8) && strcmp(name, "runtime.main"));
 }
 
 /* NULL: the stack has no frames. */
@@ -543,7 +535,7 @@ static void __attribute__((noinline)) name_go(struct annotations *a, uint64_t g,
 	if (!f || !*f->func)
 		return;
 	go->is_nameless = false;
-	go->is_system = is_system_function(f->func);
+	go->is_system = is_system_goroutine(f->func);
 	drop_if_idle(a->state, go);
 }
 
@@ -607,7 +599,7 @@ static void block_go(struct annotations *a, const struct event *ev)
 {
 	if (ev->stack)
 		name_go(a, ev->g, ev->stack);
-	if (ev->type == EV_GO_BLOCK && ev->name.n == 7 && !memcmp(ev->name.s, "forever", 7))
+	if (ev->type == EV_GO_BLOCK && str_is(ev->name, "forever"))
 		end_go(a, ev, ev->ts_ns);
 }
 
@@ -619,7 +611,7 @@ static void begin_region(struct annotations *a, const struct event *ev)
 	const struct frame *f = outermost(a, ev->stack);
 
 	if (!go->is_nameless && !go->open.n)
-		go->is_system = f && is_system_function(f->func);
+		go->is_system = f && is_system_goroutine(f->func);
 	*vec_push(&go->open) =
 		(struct region){ ev->id, ev->ts_ns, region_group(a, ev->name, ev->stack) };
 	mention(a, ev->id);

@@ -264,16 +264,11 @@ static void labelled(struct gc *gc, const struct event *ev)
 static size_t stw_kind(struct gc *gc, struct str kind)
 {
 	for (size_t i = 0; i < gc->stw.n; i++)
-		if (gc->stw.v[i].kind.n == kind.n &&
-		    (!kind.n || !memcmp(gc->stw.v[i].kind.s, kind.s, kind.n)))
+		if (str_equal(gc->stw.v[i].kind, kind))
 			return i;
 	if (gc->stw.n == GC_STW_KINDS_MAX)
 		return GC_STW_KINDS_MAX - 1;
-	char *copy = xcalloc(1, kind.n + 1u);
-
-	if (kind.n)
-		memcpy(copy, kind.s, kind.n);
-	*vec_push(&gc->stw) = (struct gc_stw){ .kind = { copy, kind.n } };
+	*vec_push(&gc->stw) = (struct gc_stw){ .kind = { xmemdup0(kind.s, kind.n), kind.n } };
 	return gc->stw.n - 1;
 }
 

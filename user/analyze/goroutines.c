@@ -121,9 +121,8 @@ static uint32_t name_number(struct goroutines *g, const char *s, uint32_t n)
 	uint64_t *i = map64_at(&g->state->name_index, hash_bytes(s, n, 3));
 
 	if (!*i) {
-		char *copy = xcalloc(1, n + 1u);
+		char *copy = xmemdup0(s, n);
 
-		memcpy(copy, s, n);
 		*vec_push(&g->names) = copy;
 		*vec_push(&g->state->reason_profiles) = profile_of_reason(copy);
 		*i = g->names.n;
@@ -213,41 +212,41 @@ static void rare_free(struct rare *r)
 	free(r);
 }
 
+/* Adds to the one of n with that name; false: there is none. */
+static bool add_to_known(struct named_ns *v, size_t n, uint32_t name, uint64_t ns)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i].name == name) {
+			v[i].ns += ns;
+			return true;
+		}
+	return false;
+}
+
 static void add_blocked(struct live *l, uint32_t reason, uint64_t ns)
 {
-	for (uint32_t i = 0; i < l->n_reasons; i++)
-		if (l->reasons[i].name == reason) {
-			l->reasons[i].ns += ns;
-			return;
-		}
+	if (add_to_known(l->reasons, l->n_reasons, reason, ns))
+		return;
 	if (l->n_reasons < FEW_REASONS) {
 		l->reasons[l->n_reasons++] = (struct named_ns){ reason, ns };
 		return;
 	}
 	struct rare *r = rare_of(l);
 
-	for (size_t i = 0; i < r->reasons.n; i++)
-		if (r->reasons.v[i].name == reason) {
-			r->reasons.v[i].ns += ns;
-			return;
-		}
-	*vec_push(&r->reasons) = (struct named_ns){ reason, ns };
+	if (!add_to_known(r->reasons.v, r->reasons.n, reason, ns))
+		*vec_push(&r->reasons) = (struct named_ns){ reason, ns };
 }
 
-static void add_named(struct go_times *t, bool is_range, uint32_t name, uint64_t ns)
+static void add_reason(struct go_times *t, uint32_t name, uint64_t ns)
 {
-	for (size_t i = 0; i < (is_range ? t->by_range.n : t->by_reason.n); i++) {
-		struct named_ns *x = is_range ? &t->by_range.v[i] : &t->by_reason.v[i];
-
-		if (x->name == name) {
-			x->ns += ns;
-			return;
-		}
-	}
-	if (is_range)
-		*vec_push(&t->by_range) = (struct named_ns){ name, ns };
-	else
+	if (!add_to_known(t->by_reason.v, t->by_reason.n, name, ns))
 		*vec_push(&t->by_reason) = (struct named_ns){ name, ns };
+}
+
+static void add_range(struct go_times *t, uint32_t name, uint64_t ns)
+{
+	if (!add_to_known(t->by_range.v, t->by_range.n, name, ns))
+		*vec_push(&t->by_range) = (struct named_ns){ name, ns };
 }
 
 /* Adds the goroutine's columns to t. */
@@ -256,16 +255,16 @@ static void add_times(struct go_times *t, const struct live *l, uint64_t total)
 	uint64_t known = l->execution + l->sched_wait + l->syscall + l->syscall_block, blocked = 0;
 
 	for (uint32_t i = 0; i < l->n_reasons; i++) {
-		add_named(t, false, l->reasons[i].name, l->reasons[i].ns);
+		add_reason(t, l->reasons[i].name, l->reasons[i].ns);
 		blocked += l->reasons[i].ns;
 	}
 	for (size_t i = 0; l->rare && i < l->rare->reasons.n; i++) {
-		add_named(t, false, l->rare->reasons.v[i].name, l->rare->reasons.v[i].ns);
+		add_reason(t, l->rare->reasons.v[i].name, l->rare->reasons.v[i].ns);
 		blocked += l->rare->reasons.v[i].ns;
 	}
 	for (size_t i = 0; l->rare && i < l->rare->ranges.n; i++)
 		if (l->rare->ranges.v[i].ns)
-			add_named(t, true, l->rare->ranges.v[i].name, l->rare->ranges.v[i].ns);
+			add_range(t, l->rare->ranges.v[i].name, l->rare->ranges.v[i].ns);
 	t->execution += l->execution;
 	t->sched_wait += l->sched_wait;
 	t->syscall += l->syscall;
@@ -349,12 +348,11 @@ static void end_profiled(struct goroutines *g, struct live *l, uint64_t now, boo
 	if (!ns || ns < g->options.threshold_ns)
 		return;
 	bool if_never_runs = !l->started_ns && !g->options.overlap;
-
 	bool may_come_back = l->is_callback || (l->is_old && !l->group);
 
 	if (if_never_runs || may_come_back || (g->options.function && !l->group))
 		hold_sample(l, l->profile, if_never_runs, l->entry_stack, ns);
-	else if (!g->options.function || is_wanted(g, l->group))
+	else if (is_wanted(g, l->group))
 		profile_add(g, l->profile, l->entry_stack, 1, ns);
 }
 
@@ -396,8 +394,7 @@ static void begin_wait(struct goroutines *g, struct live *l, uint64_t now,
 {
 	l->gc_clock = g->options.gc ? gc_busy_ns(g->options.gc, now) : 0;
 	l->busy_clock = busy_clock(g->state, now);
-	l->is_preempted =
-		t->from == GO_RUNNING && t->reason->n == 9 && !memcmp(t->reason->s, "preempted", 9);
+	l->is_preempted = t->from == GO_RUNNING && str_is(*t->reason, "preempted");
 }
 
 /* Of several causes at once the garbage collector counts first, then the Ps. */
@@ -405,7 +402,7 @@ static void end_wait(struct goroutines *g, struct live *l, uint64_t now)
 {
 	uint64_t ns = now - l->since_ns;
 
-	if (g->options.function && !is_wanted(g, l->group))
+	if (!is_wanted(g, l->group))
 		return;
 	if (ns >= g->options.threshold_ns) {
 		latency_add(&g->waits, ns);
@@ -661,7 +658,7 @@ static void enter_state(struct goroutines *g, struct live *l, const struct event
 	case GO_WAITING:
 		l->reason = name_of(g, t->reason->s, t->reason->n);
 		l->profile = g->state->reason_profiles.v[l->reason];
-		if (t->reason->n == 7 && !memcmp(t->reason->s, "forever", 7))
+		if (str_is(*t->reason, "forever"))
 			end(l, t->ts_ns);
 		break;
 	case GO_SYSCALL:

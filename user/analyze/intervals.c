@@ -76,7 +76,7 @@ static void close_all(struct inside *in, uint64_t now)
 
 static bool is_wanted(const struct intervals *v, struct str name)
 {
-	return strlen(v->region) == name.n && (!name.n || !memcmp(v->region, name.s, name.n));
+	return str_is(name, v->region);
 }
 
 static void region_end(struct intervals *v, const struct event *ev)
@@ -118,8 +118,7 @@ void intervals_event(struct intervals *v, const struct event *ev)
 	for (unsigned i = 0; i < n; i++) {
 		if (t[i].from == GO_NOT_EXIST && !t[i].is_status)
 			inherit(v, ev, t[i].g);
-		else if (t[i].to == GO_NOT_EXIST ||
-			 (t[i].reason->n == 7 && !memcmp(t[i].reason->s, "forever", 7)))
+		else if (t[i].to == GO_NOT_EXIST || str_is(*t[i].reason, "forever"))
 			close_all(inside_of(v, t[i].g, false), t[i].ts_ns);
 	}
 }
